@@ -1,0 +1,136 @@
+{#
+    The statement behind both DeepAR exports.
+
+    treatments: the treatments of exp_series to take, as a list of SQL literals.
+    weeks_ahead: weeks that features reach beyond the target, as an expression over exp_series.
+#}
+{% macro deepar_records(treatments, weeks_ahead) -%}
+with
+
+series as (
+
+    select * from {{ ref('exp_series') }}
+
+),
+
+features as (
+
+    select * from {{ ref('exp_features') }}
+
+),
+
+target_arrays as (
+
+    select * from {{ ref('int_sales__target_arrays') }}
+
+),
+
+feature_arrays as (
+
+    select * from {{ ref('int_features__arrays') }}
+
+),
+
+exported as (
+
+    select * from series
+    where treatment in ({{ treatments }})
+
+),
+
+-- Items of one store that start in the same week share their feature arrays: each is cut once.
+store_spans as (
+
+    select distinct
+        cutoff_date,
+        store_id,
+        first_week_idx,
+        n_weeks + {{ weeks_ahead }} as n_feature_weeks
+
+    from exported
+
+),
+
+store_features as (
+
+    select
+        store_spans.cutoff_date,
+        store_spans.store_id,
+        store_spans.first_week_idx,
+        array_agg(
+            {{ array_part(
+                'feature_arrays.feature_values',
+                'store_spans.first_week_idx + 1',
+                'store_spans.n_feature_weeks'
+            ) }}
+            order by features.feature_idx
+        ) as dynamic_feat
+
+    from store_spans
+    inner join features
+        on
+            store_spans.cutoff_date = features.cutoff_date
+            and features.feature_level <> 'department'
+    inner join feature_arrays
+        on
+            features.feature_idx = feature_arrays.feature_idx
+            and feature_arrays.store_id in ('', store_spans.store_id)
+    group by 1, 2, 3
+
+),
+
+department_features as (
+
+    select
+        exported.cutoff_date,
+        exported.item_id,
+        array_agg(
+            {{ array_part(
+                'feature_arrays.feature_values',
+                'exported.first_week_idx + 1',
+                'exported.n_weeks + ' ~ weeks_ahead
+            ) }}
+            order by features.feature_idx
+        ) as dynamic_feat
+
+    from exported
+    inner join features
+        on
+            exported.cutoff_date = features.cutoff_date
+            and features.feature_level = 'department'
+    inner join feature_arrays
+        on
+            features.feature_idx = feature_arrays.feature_idx
+            and exported.store_id = feature_arrays.store_id
+            and exported.department_id = feature_arrays.department_id
+    group by 1, 2
+
+),
+
+final as (
+
+    select
+        exported.item_id,
+        exported.cutoff_date,
+        cast(exported.first_week_end_date as varchar) || ' 00:00:00' as series_start,
+        {{ array_part('target_arrays.target', '1', 'exported.n_weeks') }} as target,
+        array[exported.store_code, exported.department_code] as cat,
+        coalesce(store_features.dynamic_feat, {{ empty_array(array_type('double')) }})
+        || coalesce(department_features.dynamic_feat, {{ empty_array(array_type('double')) }}) as dynamic_feat
+
+    from exported
+    inner join target_arrays on exported.item_id = target_arrays.item_id
+    left join store_features
+        on
+            exported.cutoff_date = store_features.cutoff_date
+            and exported.store_id = store_features.store_id
+            and exported.first_week_idx = store_features.first_week_idx
+    left join department_features
+        on
+            exported.cutoff_date = department_features.cutoff_date
+            and exported.item_id = department_features.item_id
+
+)
+
+select * from final
+{%- endmacro %}

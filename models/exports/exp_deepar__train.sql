@@ -1,0 +1,3 @@
+{{ config(materialized='view') }}
+
+{{ deepar_records(treatments="'trained'", weeks_ahead='0') }}

@@ -1,0 +1,33 @@
+with
+
+sales_filled as (
+
+    select * from {{ ref('int_sales__filled') }}
+
+),
+
+calendar as (
+
+    select * from {{ ref('int_week__calendar') }}
+
+),
+
+final as (
+
+    select
+        sales_filled.item_id,
+        sales_filled.week_end_date,
+        sales_filled.store_id,
+        sales_filled.department_id,
+        sales_filled.sales,
+        sales_filled.is_observed,
+        sales_filled.is_stocked_out_week,
+        calendar.is_holiday_week,
+        calendar.week_weight
+
+    from sales_filled
+    inner join calendar on sales_filled.week_idx = calendar.week_idx
+
+)
+
+select * from final

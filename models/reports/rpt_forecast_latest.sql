@@ -1,0 +1,254 @@
+with
+
+runs as (
+
+    select * from {{ ref('dim_forecast_run') }}
+
+),
+
+forecasts as (
+
+    select * from {{ ref('fct_forecast') }}
+
+),
+
+forecast_aggregates as (
+
+    select * from {{ ref('fct_forecast_aggregate') }}
+
+),
+
+weekly_sales as (
+
+    select * from {{ ref('fct_weekly_sales') }}
+
+),
+
+series as (
+
+    select * from {{ ref('dim_series') }}
+
+),
+
+ranked_runs as (
+
+    select
+        run_id,
+        batch_id,
+        model_id,
+        cutoff_date,
+        row_number() over (
+            order by cutoff_date desc, case when is_champion then 0 else 1 end, landed_at desc, run_id desc
+        ) as shown_rank
+
+    from runs
+    where is_current and kind = 'forecast'
+
+),
+
+shown_run as (
+
+    select * from ranked_runs
+    where shown_rank = 1
+
+),
+
+naive_run as (
+
+    select
+        max(runs.run_id) as run_id
+
+    from runs
+    inner join shown_run
+        on
+            runs.batch_id = shown_run.batch_id
+            and runs.cutoff_date = shown_run.cutoff_date
+    where runs.model_id = 'snaive_52'
+
+),
+
+shown_weeks as (
+
+    select
+        weekly_sales.item_id,
+        weekly_sales.store_id,
+        weekly_sales.department_id,
+        weekly_sales.week_end_date,
+        weekly_sales.sales
+
+    from weekly_sales
+    cross join shown_run
+    where
+        weekly_sales.week_end_date
+        > {{ add_weeks('shown_run.cutoff_date', '-' ~ var('chart_history_weeks')) }}
+
+),
+
+item_actuals as (
+
+    select
+        'store-department' as level,
+        item_id,
+        store_id,
+        department_id,
+        week_end_date,
+        sales as actual
+
+    from shown_weeks
+
+),
+
+aggregate_sums as (
+
+    select
+        store_id,
+        department_id,
+        grouping(store_id) as is_all_stores,
+        grouping(department_id) as is_all_departments,
+        week_end_date,
+        sum(sales) as actual
+
+    from shown_weeks
+    group by grouping sets ((week_end_date, store_id), (week_end_date, department_id), (week_end_date))
+
+),
+
+actuals as (
+
+    select * from item_actuals
+    union all
+    select
+        {{ aggregate_level('is_all_stores', 'is_all_departments') }} as level,
+        {{ aggregate_item_id('store_id', 'department_id') }} as item_id,
+        store_id,
+        department_id,
+        week_end_date,
+        actual
+
+    from aggregate_sums
+
+),
+
+item_forecasts as (
+
+    select
+        'store-department' as level,
+        forecasts.run_id,
+        forecasts.item_id,
+        forecasts.week_end_date,
+        forecasts.horizon_weeks,
+        forecasts.mean,
+        forecasts.p10,
+        forecasts.p50,
+        forecasts.p90
+
+    from forecasts
+
+),
+
+all_forecasts as (
+
+    select * from item_forecasts
+    union all
+    select
+        level,
+        run_id,
+        item_id,
+        week_end_date,
+        horizon_weeks,
+        mean,
+        p10,
+        p50,
+        p90
+
+    from forecast_aggregates
+
+),
+
+keys as (
+
+    select distinct
+        level,
+        item_id,
+        store_id,
+        department_id
+
+    from actuals
+
+),
+
+forecast_rows as (
+
+    select
+        all_forecasts.level,
+        all_forecasts.item_id,
+        all_forecasts.week_end_date,
+        keys.store_id,
+        keys.department_id,
+        actuals.actual,
+        all_forecasts.mean,
+        all_forecasts.p10,
+        all_forecasts.p50,
+        all_forecasts.p90,
+        naive.p50 as naive_p50,
+        shown_run.run_id,
+        shown_run.model_id,
+        shown_run.cutoff_date,
+        all_forecasts.horizon_weeks,
+        true as is_forecast
+
+    from all_forecasts
+    inner join shown_run on all_forecasts.run_id = shown_run.run_id
+    cross join naive_run
+    left join all_forecasts as naive
+        on
+            naive_run.run_id = naive.run_id
+            and all_forecasts.level = naive.level
+            and all_forecasts.item_id = naive.item_id
+            and all_forecasts.week_end_date = naive.week_end_date
+    left join keys
+        on
+            all_forecasts.level = keys.level
+            and all_forecasts.item_id = keys.item_id
+    left join actuals
+        on
+            all_forecasts.level = actuals.level
+            and all_forecasts.item_id = actuals.item_id
+            and all_forecasts.week_end_date = actuals.week_end_date
+
+),
+
+history_rows as (
+
+    select
+        actuals.level,
+        actuals.item_id,
+        actuals.week_end_date,
+        actuals.store_id,
+        actuals.department_id,
+        actuals.actual,
+        cast(null as double) as mean,
+        cast(null as double) as p10,
+        cast(null as double) as p50,
+        cast(null as double) as p90,
+        cast(null as double) as naive_p50,
+        shown_run.run_id,
+        shown_run.model_id,
+        shown_run.cutoff_date,
+        cast(null as integer) as horizon_weeks,
+        false as is_forecast
+
+    from actuals
+    inner join shown_run on shown_run.cutoff_date >= actuals.week_end_date
+
+),
+
+final as (
+
+    select * from history_rows
+    union all
+    select * from forecast_rows
+
+)
+
+select * from final

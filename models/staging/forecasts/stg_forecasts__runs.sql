@@ -1,0 +1,34 @@
+with
+
+runs as (
+
+    select * from {{ source('lake', 'runs') }}
+
+),
+
+final as (
+
+    select
+        run_id,
+        batch_id,
+        model_id,
+        recipe,
+        kind,
+        cutoff_date,
+        prediction_length,
+        trained_model_id,
+        forecaster,
+        seed,
+        hyperparameters,
+        data_hash,
+        code_version,
+        n_items,
+        n_fallback_items,
+        n_rows,
+        landed_at
+
+    from runs
+
+)
+
+select * from final

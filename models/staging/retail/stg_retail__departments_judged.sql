@@ -1,0 +1,52 @@
+with
+
+raw_departments as (
+
+    select * from {{ source('lake', 'raw_departments') }}
+
+),
+
+retractions as (
+
+    select distinct load_id from {{ source('lake', 'raw_retractions') }}
+
+),
+
+typed as (
+
+    select
+        raw_departments.load_id,
+        raw_departments.loaded_at,
+        raw_departments.source_file,
+        raw_departments.source_row,
+        trim(raw_departments.department) as department_id,
+        trim(raw_departments.name) as department_name,
+        trim(raw_departments.category) as category,
+        retractions.load_id is not null as is_retracted,
+        case when coalesce(trim(raw_departments.department), '') = '' then 'department_missing' end as reason
+
+    from raw_departments
+    left join retractions on raw_departments.load_id = retractions.load_id
+
+),
+
+{{ judge_rows(['department_id']) }},
+
+final as (
+
+    select
+        load_id,
+        loaded_at,
+        source_file,
+        source_row,
+        department_id,
+        department_name,
+        category,
+        row_status,
+        rejection_reason
+
+    from judged
+
+)
+
+select * from final

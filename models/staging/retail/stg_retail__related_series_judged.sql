@@ -1,0 +1,118 @@
+{{ config(materialized='table') }}
+
+with
+
+raw_related as (
+
+    select * from {{ source('lake', 'raw_related') }}
+
+),
+
+retractions as (
+
+    select distinct load_id from {{ source('lake', 'raw_retractions') }}
+
+),
+
+settings as (
+
+    select * from {{ ref('stg_retail__settings') }}
+
+),
+
+register as (
+
+    select * from {{ ref('stg_retail__related_series_register') }}
+
+),
+
+parsed as (
+
+    select
+        raw_related.load_id,
+        raw_related.loaded_at,
+        raw_related.source_file,
+        raw_related.source_row,
+        trim(raw_related.store) as store_id,
+        coalesce(trim(raw_related.department), '') as department_id,
+        raw_related.series_name,
+        raw_related."date" as date_text,
+        raw_related.value as value_text,
+        {{ to_date('raw_related."date"') }} as label_date,
+        {{ to_number('raw_related.value') }} as series_value,
+        retractions.load_id is not null as is_retracted
+
+    from raw_related
+    left join retractions on raw_related.load_id = retractions.load_id
+
+),
+
+dated as (
+
+    select
+        parsed.*,
+        case
+            when settings.grain = 'weekly' and settings.week_label = 'start'
+                then cast(parsed.label_date + interval '6' day as date)
+            else parsed.label_date
+        end as series_date,
+        settings.week_anchor
+
+    from parsed
+    cross join settings
+
+),
+
+typed as (
+
+    select
+        dated.load_id,
+        dated.loaded_at,
+        dated.source_file,
+        dated.source_row,
+        dated.store_id,
+        dated.department_id,
+        dated.series_name,
+        dated.series_date,
+        {{ week_end('dated.series_date', 'dated.week_anchor') }} as week_end_date,
+        dated.series_value,
+        dated.is_retracted,
+        case
+            when coalesce(dated.store_id, '') = '' then 'store_missing'
+            when dated.date_text is null then 'date_missing'
+            when dated.series_date is null then 'date_invalid'
+            when dated.series_date < date '1990-01-01' or dated.series_date >= date '2100-01-01'
+                then 'date_out_of_range'
+            when register.series_name is null then 'series_not_registered'
+            when dated.value_text is not null and dated.series_value is null then 'value_invalid'
+            when abs(dated.series_value) >= 1e13 then 'value_out_of_range'
+        end as reason
+
+    from dated
+    left join register on dated.series_name = register.series_name
+
+),
+
+{{ judge_rows(['store_id', 'department_id', 'series_name', 'series_date']) }},
+
+final as (
+
+    select
+        load_id,
+        loaded_at,
+        source_file,
+        source_row,
+        store_id,
+        department_id,
+        series_name,
+        series_date,
+        week_end_date,
+        series_value,
+        row_status,
+        rejection_reason
+
+    from judged
+
+)
+
+select * from final

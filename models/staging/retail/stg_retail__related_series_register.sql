@@ -1,0 +1,46 @@
+with
+
+settings as (
+
+    select * from {{ source('lake', 'settings') }}
+
+),
+
+newest as (
+
+    select max(settings_id) as settings_id from settings
+
+),
+
+register as (
+
+    select
+        settings.name as series_name,
+        max(case when settings.attribute = 'known_future' then settings.value end) = 'true' as is_known_future,
+        max(case when settings.attribute = 'weekly_aggregation' then settings.value end) as weekly_aggregation,
+        max(case when settings.attribute = 'fill' then settings.value end) as fill_rule,
+        max(case when settings.attribute = 'level' then settings.value end) as series_level,
+        max(case when settings.attribute = 'position' then cast(settings.value as integer) end) as series_position
+
+    from settings
+    inner join newest on settings.settings_id = newest.settings_id
+    where settings.section = 'related_series'
+    group by 1
+
+),
+
+final as (
+
+    select
+        series_name,
+        is_known_future,
+        weekly_aggregation,
+        fill_rule,
+        series_level,
+        series_position
+
+    from register
+
+)
+
+select * from final

@@ -1,0 +1,144 @@
+{{ config(materialized='table') }}
+
+with
+
+raw_sales as (
+
+    select * from {{ source('lake', 'raw_sales') }}
+
+),
+
+retractions as (
+
+    select distinct load_id from {{ source('lake', 'raw_retractions') }}
+
+),
+
+settings as (
+
+    select * from {{ ref('stg_retail__settings') }}
+
+),
+
+stores as (
+
+    select * from {{ ref('stg_retail__stores') }}
+
+),
+
+landed_stores as (
+
+    select count(*) as n_stores from stores
+
+),
+
+parsed as (
+
+    select
+        raw_sales.load_id,
+        raw_sales.loaded_at,
+        raw_sales.source_file,
+        raw_sales.source_row,
+        trim(raw_sales.store) as store_id,
+        trim(raw_sales.department) as department_id,
+        raw_sales."date" as date_text,
+        raw_sales.sales as sales_text,
+        raw_sales.is_holiday as is_holiday_text,
+        raw_sales.is_stocked_out as is_stocked_out_text,
+        {{ to_date('raw_sales."date"') }} as label_date,
+        {{ to_number('raw_sales.sales') }} as sales,
+        {{ to_boolean('raw_sales.is_holiday') }} as is_holiday,
+        {{ to_boolean('raw_sales.is_stocked_out') }} as is_stocked_out,
+        retractions.load_id is not null as is_retracted
+
+    from raw_sales
+    left join retractions on raw_sales.load_id = retractions.load_id
+
+),
+
+dated as (
+
+    select
+        parsed.*,
+        case
+            when settings.grain = 'weekly' and settings.week_label = 'start'
+                then cast(parsed.label_date + interval '6' day as date)
+            else parsed.label_date
+        end as sales_date,
+        settings.grain,
+        settings.week_anchor,
+        settings.duplicates = 'sum' as sums_duplicates
+
+    from parsed
+    cross join settings
+
+),
+
+typed as (
+
+    select
+        dated.load_id,
+        dated.loaded_at,
+        dated.source_file,
+        dated.source_row,
+        dated.store_id,
+        dated.department_id,
+        dated.sales_date,
+        {{ week_end('dated.sales_date', 'dated.week_anchor') }} as week_end_date,
+        dated.sales,
+        dated.is_holiday,
+        dated.is_stocked_out,
+        dated.is_retracted,
+        dated.sums_duplicates,
+        case
+            when coalesce(dated.store_id, '') = '' then 'store_missing'
+            when coalesce(dated.department_id, '') = '' then 'department_missing'
+            when dated.date_text is null then 'date_missing'
+            when dated.sales_date is null then 'date_invalid'
+            when
+                dated.sales_date < date '1990-01-01'
+                or dated.sales_date > cast(dated.loaded_at as date) + interval '7' day
+                then 'date_out_of_range'
+            when
+                dated.grain = 'weekly'
+                and mod(date_diff('day', dated.week_anchor, dated.sales_date), 7) <> 0
+                then 'date_is_no_week_label'
+            when dated.sales_text is null then 'sales_missing'
+            when dated.sales is null then 'sales_invalid'
+            when abs(dated.sales) >= 1e13 then 'sales_out_of_range'
+            when dated.is_holiday_text is not null and dated.is_holiday is null then 'is_holiday_invalid'
+            when dated.is_stocked_out_text is not null and dated.is_stocked_out is null
+                then 'is_stocked_out_invalid'
+            when landed_stores.n_stores > 0 and stores.store_id is null then 'store_unknown'
+        end as reason
+
+    from dated
+    cross join landed_stores
+    left join stores on dated.store_id = stores.store_id
+
+),
+
+{{ judge_rows(['store_id', 'department_id', 'sales_date'], sum_duplicates='typed.sums_duplicates') }},
+
+final as (
+
+    select
+        load_id,
+        loaded_at,
+        source_file,
+        source_row,
+        store_id,
+        department_id,
+        sales_date,
+        week_end_date,
+        sales,
+        is_holiday,
+        is_stocked_out,
+        row_status,
+        rejection_reason
+
+    from judged
+
+)
+
+select * from final

@@ -1,0 +1,1 @@
+"""Weekly store sales forecasts from a dbt warehouse and DeepAR."""

@@ -1,0 +1,78 @@
+-- A target ends with the cutoff; features reach the cutoff in training and the end of the horizon at inference.
+with
+
+series as (
+
+    select * from {{ ref('exp_series') }}
+    where treatment in ('trained', 'inferred')
+
+),
+
+train as (
+
+    select
+        cutoff_date,
+        item_id,
+        cast(cardinality(target) as bigint) as n_target,
+        cast(cardinality(dynamic_feat) as bigint) as n_features,
+        cast(cardinality(dynamic_feat[1]) as bigint) as n_feature_weeks
+
+    from {{ ref('exp_deepar__train') }}
+
+),
+
+inference as (
+
+    select
+        cutoff_date,
+        item_id,
+        cast(cardinality(target) as bigint) as n_target,
+        cast(cardinality(dynamic_feat) as bigint) as n_features,
+        cast(cardinality(dynamic_feat[1]) as bigint) as n_feature_weeks
+
+    from {{ ref('exp_deepar__inference') }}
+
+),
+
+features as (
+
+    select
+        cutoff_date,
+        count(*) as n_features
+
+    from {{ ref('exp_features') }}
+    group by 1
+
+)
+
+select
+    series.cutoff_date,
+    series.item_id,
+    series.treatment,
+    train.n_target as n_train_target,
+    inference.n_target as n_inference_target,
+    inference.n_features,
+    inference.n_feature_weeks
+
+from series
+left join features on series.cutoff_date = features.cutoff_date
+left join train
+    on
+        series.cutoff_date = train.cutoff_date
+        and series.item_id = train.item_id
+left join inference
+    on
+        series.cutoff_date = inference.cutoff_date
+        and series.item_id = inference.item_id
+where
+    inference.n_target is distinct from series.n_weeks
+    or inference.n_features is distinct from coalesce(features.n_features, 0)
+    or (features.n_features > 0 and inference.n_feature_weeks is distinct from series.n_weeks + series.horizon_weeks)
+    or (
+        series.treatment = 'trained' and (
+            train.n_target is distinct from series.n_weeks
+            or train.n_features is distinct from coalesce(features.n_features, 0)
+            or (features.n_features > 0 and train.n_feature_weeks is distinct from series.n_weeks)
+        )
+    )
+    or (series.treatment = 'inferred' and train.item_id is not null)

@@ -1,0 +1,48 @@
+{{ config(meta={'help': 'A landed run has other rows in the lake than its record says. Look at forecasts/<run_id>.parquet: it may have been replaced or removed by hand.'}) }}
+
+with
+
+runs as (
+
+    select * from {{ ref('stg_forecasts__runs') }}
+
+),
+
+forecasts as (
+
+    select * from {{ ref('stg_forecasts__forecasts') }}
+
+),
+
+counted as (
+
+    select
+        run_id,
+        count(*) as n_rows,
+        count(distinct item_id) as n_items,
+        min(horizon_weeks) as first_horizon,
+        max(horizon_weeks) as last_horizon,
+        count_if({{ add_weeks('cutoff_date', 'horizon_weeks') }} <> week_end_date) as n_misdated
+
+    from forecasts
+    group by 1
+
+)
+
+select
+    runs.run_id,
+    runs.n_rows,
+    counted.n_rows as n_rows_found,
+    runs.n_items,
+    counted.n_items as n_items_found,
+    counted.n_misdated
+
+from runs
+left join counted on runs.run_id = counted.run_id
+where
+    counted.n_rows is distinct from runs.n_rows
+    or counted.n_items is distinct from runs.n_items
+    or counted.n_rows <> runs.n_items * runs.prediction_length
+    or counted.first_horizon <> 1
+    or counted.last_horizon <> runs.prediction_length
+    or counted.n_misdated > 0
