@@ -1,11 +1,5 @@
 with
 
-cutoffs as (
-
-    select * from {{ ref('exp_cutoffs') }}
-
-),
-
 series as (
 
     select * from {{ ref('exp_series') }}
@@ -165,8 +159,10 @@ band as (
         {% for column, level in quantile_levels() if column != 'p50' -%}
             {{ 'least' if level < '0.5e0' else 'greatest' }}(0e0, max(
                 case when error_rank = greatest(1, cast(ceil({{ level }} * n_errors) as bigint)) then scaled_error end
-            )) as z_{{ column }}{{ ',' if not loop.last }}
-        {% endfor %}
+            )) as z_{{ column }},
+        {% endfor -%}
+        count(*) as n_errors
+
     from ranked_errors
     group by 1
 
@@ -242,35 +238,19 @@ quantiles as (
 
 ),
 
-bounded as (
+final as (
 
     select
         cutoff_date,
         item_id,
         week_end_date,
-        horizon_weeks,
-        case when mean < lower_bound then lower_bound else mean end as mean,
+        cast(horizon_weeks as integer) as horizon_weeks,
         {% for column, level in quantile_levels() -%}
-            case when {{ column }} < lower_bound then lower_bound else {{ column }} end
-                as {{ column }}{{ ',' if not loop.last }}
-        {% endfor %}
+            {{ round_significant('coalesce(greatest(' ~ column ~ ', lower_bound), ' ~ column ~ ')') }} as {{ column }},
+        {% endfor -%}
+        {{ round_significant('coalesce(greatest(mean, lower_bound), mean)') }} as mean
+
     from quantiles
-
-),
-
-final as (
-
-    select
-        bounded.cutoff_date,
-        bounded.item_id,
-        bounded.week_end_date,
-        cast(bounded.horizon_weeks as integer) as horizon_weeks,
-        {{ round_significant('bounded.mean') }} as mean,
-        {% for column, level in quantile_levels() -%}
-            {{ round_significant('bounded.' ~ column) }} as {{ column }}{{ ',' if not loop.last }}
-        {% endfor %}
-    from bounded
-    inner join cutoffs on bounded.cutoff_date = cutoffs.cutoff_date
 
 )
 

@@ -16,7 +16,10 @@ ranked_steps as (
 
     select
         run_steps.*,
-        row_number() over (partition by batch_id order by finished_at desc, started_at desc) as newest_rank
+        row_number() over (
+            partition by run_steps.batch_id
+            order by run_steps.finished_at desc, run_steps.started_at desc
+        ) as newest_rank
 
     from run_steps
 

@@ -24,9 +24,9 @@ weekly_sales as (
 
 ),
 
-series as (
+levels as (
 
-    select * from {{ ref('dim_series') }}
+    {{ aggregate_levels() }}
 
 ),
 
@@ -55,9 +55,7 @@ shown_run as (
 
 naive_run as (
 
-    select
-        max(runs.run_id) as run_id
-
+    select max(runs.run_id) as run_id
     from runs
     inner join shown_run
         on
@@ -101,15 +99,15 @@ item_actuals as (
 aggregate_sums as (
 
     select
-        store_id,
-        department_id,
-        grouping(store_id) as is_all_stores,
-        grouping(department_id) as is_all_departments,
-        week_end_date,
-        sum(sales) as actual
+        levels.level,
+        {{ store_at_level('levels.level', 'shown_weeks.store_id') }} as store_id,
+        {{ department_at_level('levels.level', 'shown_weeks.department_id') }} as department_id,
+        shown_weeks.week_end_date,
+        sum(shown_weeks.sales) as actual
 
     from shown_weeks
-    group by grouping sets ((week_end_date, store_id), (week_end_date, department_id), (week_end_date))
+    cross join levels
+    group by 1, 2, 3, 4
 
 ),
 
@@ -118,7 +116,7 @@ actuals as (
     select * from item_actuals
     union all
     select
-        {{ aggregate_level('is_all_stores', 'is_all_departments') }} as level,
+        level,
         {{ aggregate_item_id('store_id', 'department_id') }} as item_id,
         store_id,
         department_id,
@@ -239,7 +237,7 @@ history_rows as (
         false as is_forecast
 
     from actuals
-    inner join shown_run on shown_run.cutoff_date >= actuals.week_end_date
+    inner join shown_run on actuals.week_end_date <= shown_run.cutoff_date
 
 ),
 

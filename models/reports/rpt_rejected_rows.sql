@@ -11,7 +11,8 @@ ranked as (
     select
         rejected_rows.*,
         row_number() over (
-            partition by table_name, rejection_reason order by load_id desc, source_row
+            partition by rejected_rows.table_name, rejected_rows.rejection_reason
+            order by rejected_rows.load_id desc, rejected_rows.source_row asc
         ) as example_rank
 
     from rejected_rows

@@ -1,5 +1,3 @@
-{{ config(meta={'help': 'A related series with known_future: true has no value in weeks that a forecast needs. Land the missing weeks, shorten --horizon, give the series a fill rule, or set known_future: false in the mapping.'}) }}
-
 select
     cutoff_date,
     feature_name,
@@ -11,4 +9,4 @@ select
     last_missing_week
 
 from {{ ref('exp_missing_features') }}
-order by n_missing_weeks desc, store_id, department_id
+order by n_missing_weeks desc, store_id asc, department_id asc

@@ -1,5 +1,3 @@
-{{ config(meta={'help': 'A landed run has other rows in the lake than its record says. Look at forecasts/<run_id>.parquet: it may have been replaced or removed by hand.'}) }}
-
 with
 
 runs as (

@@ -1,5 +1,3 @@
-{{ config(meta={'help': 'Landed rows were lost between the lake and staging: compare raw_loads with the files in the lake folder; a Parquet file may have been removed by hand.'}) }}
-
 -- accepted + rejected + superseded + retracted = landed, for each load.
 with
 

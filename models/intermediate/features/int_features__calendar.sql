@@ -33,8 +33,8 @@ event_days as (
     from spine
     inner join calendar_events
         on
-            calendar_events.event_date <= spine.week_end_date
-            and calendar_events.event_date > cast(spine.week_end_date - interval '7' day as date)
+            spine.week_end_date >= calendar_events.event_date
+            and cast(spine.week_end_date - interval '7' day as date) < calendar_events.event_date
     group by 1, 2
 
 ),
@@ -59,9 +59,9 @@ lead_days as (
     from spine
     inner join calendar_events
         on
-            cast(calendar_events.event_date - interval '1' day * calendar_events.lead_days as date)
-            <= spine.week_end_date
-            and calendar_events.event_date > cast(spine.week_end_date - interval '6' day as date)
+            spine.week_end_date
+            >= cast(calendar_events.event_date - interval '1' day * calendar_events.lead_days as date)
+            and cast(spine.week_end_date - interval '6' day as date) < calendar_events.event_date
             and calendar_events.lead_days > 0
     group by 1, 2
 

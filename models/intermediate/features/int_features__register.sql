@@ -30,7 +30,7 @@ candidates as (
         feature_name,
         'chain' as feature_level,
         1 as level_rank,
-        0 as position
+        0 as level_position
 
     from calendar_names
     union all
@@ -38,7 +38,7 @@ candidates as (
         series_name as feature_name,
         series_level as feature_level,
         case when series_level = 'department' then 3 else 2 end as level_rank,
-        series_position as position
+        series_position as level_position
 
     from related_series_register
     where is_known_future
@@ -52,7 +52,7 @@ final as (
         candidates.feature_name,
         candidates.feature_level,
         cast(row_number() over (
-            order by candidates.level_rank, candidates.position, candidates.feature_name
+            order by candidates.level_rank, candidates.level_position, candidates.feature_name
         ) - 1 as integer) as feature_idx
 
     from candidates

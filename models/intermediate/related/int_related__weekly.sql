@@ -18,26 +18,35 @@ spine as (
 
 ),
 
+with_newest as (
+
+    select
+        related_series.*,
+        {{ last_known(
+            'series_value', 'store_id, department_id, series_name, week_end_date', 'series_date'
+        ) }} as newest_value
+
+    from related_series
+
+),
+
 weekly as (
 
     select
-        related_series.store_id,
-        related_series.department_id,
-        related_series.series_name,
-        related_series.week_end_date,
+        with_newest.store_id,
+        with_newest.department_id,
+        with_newest.series_name,
+        with_newest.week_end_date,
         case min(register.weekly_aggregation)
-            when 'sum' then sum(related_series.series_value)
-            when 'min' then min(related_series.series_value)
-            when 'max' then max(related_series.series_value)
-            when 'last'
-                then
-                    max_by(related_series.series_value, related_series.series_date)
-                        filter (where related_series.series_value is not null)
-            else avg(related_series.series_value)
+            when 'sum' then sum(with_newest.series_value)
+            when 'min' then min(with_newest.series_value)
+            when 'max' then max(with_newest.series_value)
+            when 'last' then max_by(with_newest.newest_value, with_newest.series_date)
+            else avg(with_newest.series_value)
         end as series_value
 
-    from related_series
-    inner join register on related_series.series_name = register.series_name
+    from with_newest
+    inner join register on with_newest.series_name = register.series_name
     group by 1, 2, 3, 4
 
 ),

@@ -17,7 +17,8 @@ ranked_runs as (
     select
         runs.*,
         row_number() over (
-            partition by model_id, cutoff_date, kind order by landed_at desc, run_id desc
+            partition by runs.model_id, runs.cutoff_date, runs.kind
+            order by runs.landed_at desc, runs.run_id desc
         ) as newest_rank
 
     from runs

@@ -26,9 +26,7 @@ final as (
         cutoff_date,
         horizon_weeks,
         mean,
-        {% for column, level in quantile_levels() -%}
-            {{ column }}{{ ',' if not loop.last }}
-        {% endfor %}
+        {{ quantile_columns() }}
     from forecasts
 
 )

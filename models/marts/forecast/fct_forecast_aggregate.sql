@@ -12,6 +12,12 @@ series as (
 
 ),
 
+levels as (
+
+    {{ aggregate_levels() }}
+
+),
+
 located as (
 
     select
@@ -22,11 +28,13 @@ located as (
         forecasts.horizon_weeks,
         forecasts.mean,
         forecasts.p50,
-        series.store_id,
-        series.department_id
+        levels.level,
+        {{ store_at_level('levels.level', 'series.store_id') }} as store_id,
+        {{ department_at_level('levels.level', 'series.department_id') }} as department_id
 
     from forecasts
     inner join series on forecasts.item_id = series.item_id
+    cross join levels
 
 ),
 
@@ -38,20 +46,15 @@ summed as (
         cutoff_date,
         week_end_date,
         horizon_weeks,
+        level,
         store_id,
         department_id,
-        grouping(store_id) as is_all_stores,
-        grouping(department_id) as is_all_departments,
         count(*) as n_items,
         sum(mean) as mean,
         sum(p50) as p50
 
     from located
-    group by grouping sets (
-        (run_id, model_id, cutoff_date, week_end_date, horizon_weeks, store_id),
-        (run_id, model_id, cutoff_date, week_end_date, horizon_weeks, department_id),
-        (run_id, model_id, cutoff_date, week_end_date, horizon_weeks)
-    )
+    group by 1, 2, 3, 4, 5, 6, 7, 8
 
 ),
 
@@ -59,7 +62,7 @@ final as (
 
     select
         run_id,
-        {{ aggregate_level('is_all_stores', 'is_all_departments') }} as level,
+        level,
         {{ aggregate_item_id('store_id', 'department_id') }} as item_id,
         week_end_date,
         model_id,
@@ -67,9 +70,7 @@ final as (
         horizon_weeks,
         n_items,
         mean,
-        {% for column, level in quantile_levels() -%}
-            {{ 'p50' if column == 'p50' else 'cast(null as double) as ' ~ column }}{{ ',' if not loop.last }}
-        {% endfor %}
+        {{ aggregate_quantile_columns() }}
     from summed
 
 )

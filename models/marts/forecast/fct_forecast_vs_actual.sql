@@ -140,9 +140,7 @@ final as (
         cutoff_date,
         horizon_weeks,
         mean,
-        {% for column, level in quantile_levels() -%}
-            {{ column }},
-        {% endfor -%}
+        {{ quantile_columns() }},
         actual,
         abs(actual - p50) as abs_error,
         power(actual - mean, 2) as squared_error,

@@ -13,15 +13,23 @@ series as (
 
 ),
 
+levels as (
+
+    {{ aggregate_levels() }}
+
+),
+
 located as (
 
     select
         compared.*,
-        series.store_id,
-        series.department_id
+        levels.level,
+        {{ store_at_level('levels.level', 'series.store_id') }} as store_id,
+        {{ department_at_level('levels.level', 'series.department_id') }} as department_id
 
     from compared
     inner join series on compared.item_id = series.item_id
+    cross join levels
 
 ),
 
@@ -34,10 +42,9 @@ summed as (
         cutoff_date,
         week_end_date,
         horizon_weeks,
+        level,
         store_id,
         department_id,
-        grouping(store_id) as is_all_stores,
-        grouping(department_id) as is_all_departments,
         count(*) as n_items,
         sum(mean) as mean,
         sum(p50) as p50,
@@ -46,11 +53,7 @@ summed as (
         case when count(naive_p50) = count(*) then sum(naive_p50) end as naive_p50
 
     from located
-    group by grouping sets (
-        (run_id, model_id, cutoff_date, week_end_date, horizon_weeks, store_id),
-        (run_id, model_id, cutoff_date, week_end_date, horizon_weeks, department_id),
-        (run_id, model_id, cutoff_date, week_end_date, horizon_weeks)
-    )
+    group by 1, 2, 3, 4, 5, 6, 7, 8
 
 ),
 
@@ -58,7 +61,7 @@ final as (
 
     select
         run_id,
-        {{ aggregate_level('is_all_stores', 'is_all_departments') }} as level,
+        level,
         {{ aggregate_item_id('store_id', 'department_id') }} as item_id,
         week_end_date,
         model_id,
@@ -66,9 +69,7 @@ final as (
         horizon_weeks,
         n_items,
         mean,
-        {% for column, level in quantile_levels() -%}
-            {{ 'p50' if column == 'p50' else 'cast(null as double) as ' ~ column }},
-        {% endfor -%}
+        {{ aggregate_quantile_columns() }},
         actual,
         abs(actual - p50) as abs_error,
         power(actual - mean, 2) as squared_error,

@@ -23,9 +23,7 @@ final as (
         forecasts.cutoff_date,
         forecasts.horizon_weeks,
         forecasts.mean,
-        {% for column, level in quantile_levels() -%}
-            forecasts.{{ column }}{{ ',' if not loop.last }}
-        {% endfor %}
+        {{ quantile_columns('forecasts') }}
     from forecasts
     inner join runs on forecasts.run_id = runs.run_id
 

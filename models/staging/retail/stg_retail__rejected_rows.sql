@@ -46,7 +46,7 @@ rejected_sales as (
         sales_judged.source_row,
         sales_judged.rejection_reason,
         coalesce(raw_sales.store, '') || ' | ' || coalesce(raw_sales.department, '')
-        || ' | ' || coalesce(raw_sales."date", '') || ' | ' || coalesce(raw_sales.sales, '') as row_text
+        || ' | ' || coalesce(raw_sales.date, '') || ' | ' || coalesce(raw_sales.sales, '') as row_text
 
     from sales_judged
     inner join raw_sales
@@ -67,7 +67,7 @@ rejected_related as (
         related_series_judged.source_row,
         related_series_judged.rejection_reason,
         coalesce(raw_related.store, '') || ' | ' || coalesce(raw_related.department, '')
-        || ' | ' || coalesce(raw_related."date", '') || ' | ' || raw_related.series_name
+        || ' | ' || coalesce(raw_related.date, '') || ' | ' || raw_related.series_name
         || ' | ' || coalesce(raw_related.value, '') as row_text
 
     from related_series_judged

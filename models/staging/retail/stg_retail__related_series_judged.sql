@@ -36,9 +36,9 @@ parsed as (
         trim(raw_related.store) as store_id,
         coalesce(trim(raw_related.department), '') as department_id,
         raw_related.series_name,
-        raw_related."date" as date_text,
+        raw_related.date as date_text,
         raw_related.value as value_text,
-        {{ to_date('raw_related."date"') }} as label_date,
+        {{ to_date('raw_related.date') }} as label_date,
         {{ to_number('raw_related.value') }} as series_value,
         retractions.load_id is not null as is_retracted
 

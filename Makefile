@@ -1,0 +1,57 @@
+# Two commands for a newcomer: `make demo` and `make test`. Both make the environment first.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+UV := $(shell command -v uv 2>/dev/null)
+
+.PHONY: help install demo test lint types dbt pytest lock benchmarks clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
+
+install: $(STAMP) ## make .venv from requirements.lock
+
+# --no-deps: the lock is complete, so nothing outside it can come in.
+$(STAMP): requirements.lock pyproject.toml
+	@echo "making $(VENV) from requirements.lock (about 3.2 GB to download the first time, 6.2 GB on disk)"
+ifdef UV
+	uv venv --quiet --allow-existing --python $(PYTHON) $(VENV)
+	uv pip install --quiet --python $(BIN)/python --require-hashes --no-deps -r requirements.lock
+	uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+else
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+endif
+	@touch $@
+
+demo: install ## simulate a chain, forecast it, show the accuracy and write a report
+	$(BIN)/salescast demo
+
+test: install lint types dbt pytest ## everything that CI runs
+
+lint: install ## SQL and Python style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/sqlfluff lint --nofail-on-warnings models tests
+
+types: install ## static types
+	$(BIN)/mypy
+
+dbt: install ## dbt build on an empty home, twice, with all data and unit tests
+	rm -rf var/test-dbt
+	mkdir -p var/test-dbt
+	SALESCAST_HOME=var/test-dbt $(BIN)/dbt build --target-path var/test-dbt/target --log-path var/test-dbt/logs --profiles-dir . --quiet
+	SALESCAST_HOME=var/test-dbt $(BIN)/dbt build --target-path var/test-dbt/target --log-path var/test-dbt/logs --profiles-dir . --quiet
+
+pytest: install ## Python tests and the end-to-end run
+	$(BIN)/pytest
+
+lock: ## write requirements.lock again from pyproject.toml
+	uv pip compile pyproject.toml --extra deepar --extra dev --universal --generate-hashes --python-version 3.11 \
+		--no-annotate --no-header --no-emit-index-url --quiet --output-file requirements.lock
+
+clean: ## remove the environment; homes under var/ stay
+	rm -rf $(VENV)
