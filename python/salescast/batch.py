@@ -1,0 +1,254 @@
+"""The record of a batch: what was asked, which steps are finished, where a resume begins."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from salescast.errors import UserError
+from salescast.lake import Lake, utc_naive
+from salescast.settings import program_version
+
+RUN_ID_LENGTH = 40
+MAX_DETAIL = 2000
+
+
+class CutoffRequest(BaseModel):
+    """One cutoff as the command asked for it; no date means the newest complete week."""
+
+    cutoff_date: date | None
+    weeks_back: int
+    kind: Literal["forecast", "backtest"]
+
+
+class StepRecord(BaseModel):
+    """One attempt at a step that came to an end."""
+
+    run_id: str | None
+    step: str
+    status: Literal["done", "failed"]
+    started_at: datetime
+    finished_at: datetime
+    seconds: float
+    detail: str
+
+
+class RunRecord(BaseModel):
+    """One model at one cutoff.
+
+    `data_hash` tells the landed data that the run's exports were made from.
+    """
+
+    run_id: str
+    model_id: str
+    recipe: Literal["deepar", "sql"]
+    kind: Literal["forecast", "backtest"]
+    cutoff_date: date
+    prediction_length: int
+    trained_model_id: str | None = None
+    data_hash: str | None = None
+
+
+class BatchRecord(BaseModel):
+    """All that a later process needs to go on with a batch.
+
+    `finished` holds the steps that need not be done again, `attempts` everything that ended.
+    """
+
+    batch_id: str
+    command: str
+    arguments: dict[str, Any]
+    created_at: datetime
+    status: Literal["unfinished", "done"] = "unfinished"
+    requests: list[CutoffRequest]
+    prediction_length: int
+    models: list[str]
+    trained_model_id: str | None = None
+    request_id: str | None = None
+    data_hash: str | None = None
+    runs: list[RunRecord] = []
+    finished: list[str] = []
+    attempts: list[StepRecord] = []
+
+
+class Batch:
+    """A batch record in its folder, with the lake that its finished steps are told to."""
+
+    def __init__(
+        self,
+        record: BatchRecord,
+        folder: Path,
+        lake: Lake,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Hold a record; `say` is told each finished step."""
+        self.record = record
+        self.folder = folder
+        self._lake = lake
+        self._say = say
+
+    def work(self, run: RunRecord) -> Path:
+        """Folder of a run's exports, logs and outputs."""
+        return self.folder / run.run_id
+
+    def is_done(self, step: str, run: RunRecord | None = None) -> bool:
+        """Whether a step is finished."""
+        return _key(step, run) in self.record.finished
+
+    def forget(self, *steps: str) -> None:
+        """Make finished steps of the batch itself pending again."""
+        self.record.finished = [key for key in self.record.finished if key not in steps]
+        self.save()
+
+    def do(self, step: str, action: Callable[[], str], run: RunRecord | None = None) -> None:
+        """Do a step unless it is finished, and record how it ended.
+
+        Args:
+            step: Name of the step.
+            action: Does the work, and can be done again; returns one line on what it did.
+            run: The run that the step belongs to; None for a step of the batch.
+        """
+        if self.is_done(step, run):
+            return
+        started = datetime.now(UTC)
+        try:
+            detail = action()
+        except Exception as error:
+            self._end(step, run, "failed", started, str(error)[:MAX_DETAIL])
+            raise
+        self.record.finished.append(_key(step, run))
+        self._end(step, run, "done", started, detail)
+
+    def finish(self) -> None:
+        """Close the batch: nothing is left to resume."""
+        self.record.status = "done"
+        self.save()
+
+    def save(self) -> None:
+        """Write the record in one rename."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        part = self.folder / ".batch.json"
+        with part.open("w", encoding="utf-8") as file:
+            file.write(self.record.model_dump_json(indent=2) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(self.folder / "batch.json")
+
+    def land_steps(self) -> None:
+        """Land the attempts that the lake does not have yet, one file each."""
+        for n, attempt in enumerate(self.record.attempts, start=1):
+            name = f"{self.record.batch_id}-{n:04d}"
+            if not self._lake.has_file("run_steps", name):
+                row = {
+                    **attempt.model_dump(),
+                    "batch_id": self.record.batch_id,
+                    "started_at": utc_naive(attempt.started_at),
+                    "finished_at": utc_naive(attempt.finished_at),
+                }
+                self._lake.append("run_steps", [row], name=name)
+
+    def _end(
+        self,
+        step: str,
+        run: RunRecord | None,
+        status: Literal["done", "failed"],
+        started: datetime,
+        detail: str,
+    ) -> None:
+        finished = datetime.now(UTC)
+        seconds = round((finished - started).total_seconds(), 3)
+        self.record.attempts.append(
+            StepRecord(
+                run_id=run.run_id if run else None,
+                step=step,
+                status=status,
+                started_at=started,
+                finished_at=finished,
+                seconds=seconds,
+                detail=detail,
+            )
+        )
+        # The record first: what it does not tell would be done again under the same name.
+        self.save()
+        self.land_steps()
+        if status == "done":
+            of_run = f" {run.model_id} at {run.cutoff_date}" if run else ""
+            self._say(f"{step}{of_run}: {detail} ({seconds:.1f} s)")
+
+
+def new_batch_id() -> str:
+    """An id that sorts by time: `YYYYMMDDtHHMMSS-xxxx`, in UTC."""
+    return f"{datetime.now(UTC):%Y%m%dt%H%M%S}-{secrets.token_hex(2)}"
+
+
+def run_id_of(batch_id: str, number: int, model_id: str) -> str:
+    """The id of a batch's n-th run: letters, digits and hyphens, 40 at most."""
+    return f"{batch_id}-{number}-{model_id.replace('_', '-')}"[:RUN_ID_LENGTH].rstrip("-")
+
+
+def code_version(project: Path) -> str:
+    """Version of the program, with the commit of the project where git knows it."""
+    try:
+        commit = subprocess.run(
+            ["git", "-C", str(project), "describe", "--always", "--dirty"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return program_version()
+    return f"{program_version()}+{commit}"
+
+
+def read_record(folder: Path) -> BatchRecord:
+    """The record in a batch's folder."""
+    return BatchRecord.model_validate_json((folder / "batch.json").read_text(encoding="utf-8"))
+
+
+def batch_folders(batches: Path) -> list[Path]:
+    """Folders of all batches, oldest first."""
+    return sorted(path.parent for path in batches.glob("*/batch.json"))
+
+
+def newest_folder(batches: Path) -> Path:
+    """Folder of the newest batch.
+
+    Raises:
+        UserError: There is none.
+    """
+    folders = batch_folders(batches)
+    if not folders:
+        raise UserError(
+            "There is no batch in this home yet.",
+            where=str(batches),
+            fix="Start one with `salescast run`.",
+        )
+    return folders[-1]
+
+
+def find_folder(batches: Path, batch_id: str) -> Path:
+    """Folder of a batch by its id.
+
+    Raises:
+        UserError: There is none; names the newest ones.
+    """
+    folder = batches / batch_id
+    if not (folder / "batch.json").is_file() or folder.parent != batches:
+        newest = ", ".join(path.name for path in batch_folders(batches)[-5:]) or "none"
+        raise UserError(
+            f"There is no batch {batch_id}.",
+            where=str(batches),
+            fix=f"The newest ones: {newest}.",
+        )
+    return folder
+
+
+def _key(step: str, run: RunRecord | None) -> str:
+    return f"{run.run_id}/{step}" if run else step

@@ -1,0 +1,680 @@
+"""The commands: parse and call, nothing else. Heavy modules are imported where they are used."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from salescast.errors import SalescastError, UserError
+
+if TYPE_CHECKING:
+    from salescast.batch import Batch
+    from salescast.console import ConsoleProgress
+    from salescast.models import Model
+    from salescast.settings import Settings
+    from salescast.warehouse.marts import Accuracy
+
+_SELECTORS = ("pre_predict", "post_predict")
+
+
+class _Commands(click.Group):
+    """The group of commands; turns errors into a message and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SalescastError as error:
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("Stopped. `salescast run --resume` goes on with a batch.", err=True)
+            ctx.exit(1)
+        except (click.ClickException, click.exceptions.Exit):
+            raise
+        except Exception as error:
+            click.echo(f"Error: unexpected {type(error).__name__}: {error}", err=True)
+            click.echo(f"  where: {_keep_traceback()}", err=True)
+            ctx.exit(1)
+
+
+def _keep_traceback() -> str:
+    from salescast.settings import load_settings
+
+    with suppress(SalescastError, OSError):
+        log = load_settings().log_file
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8") as file:
+            file.write(f"{datetime.now(UTC).isoformat()} {' '.join(sys.argv)}\n")
+            file.write(traceback.format_exc() + "\n")
+        return str(log)
+    return traceback.format_exc()
+
+
+def _example(text: str) -> str:
+    return f"\b\nExample:\n  {text}"
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=_example("salescast demo"),
+)
+def cli() -> None:
+    """Weekly store sales forecasts from a dbt warehouse and DeepAR.
+
+    Everything is kept in one home folder: SALESCAST_HOME, default ./var.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Entry point of the command `salescast`."""
+    # A stop from outside runs the same clean-up as Ctrl-C, so that no child outlives the command.
+    signal.signal(signal.SIGTERM, _interrupt)
+    cli.main(args=None if arguments is None else list(arguments), prog_name="salescast")
+    raise SystemExit(0)
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
+_batch_option = click.option(
+    "--batch", "batch_id", metavar="ID", help="Batch to work on; default the newest one."
+)
+_horizon_option = click.option(
+    "--horizon",
+    type=int,
+    metavar="N",
+    help="Weeks to forecast; default the dbt var prediction_length.",
+)
+_model_option = click.option(
+    "--model",
+    "model_names",
+    multiple=True,
+    metavar="ID",
+    help="Model of models.toml; may be given again. Default deepar; snaive_52 is always made.",
+)
+
+
+@cli.command(epilog=_example("salescast simulate var/demo --stores 12 --departments 12"))
+@click.argument("out", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--stores", type=int, default=12, show_default=True, help="Number of stores.")
+@click.option(
+    "--departments", type=int, default=12, show_default=True, help="Departments of a store."
+)
+@click.option("--weeks", type=int, default=160, show_default=True, help="Weeks of sales.")
+@click.option("--seed", type=int, default=7, show_default=True, help="Seed of all randomness.")
+@click.option(
+    "--grain",
+    type=click.Choice(["daily", "weekly"]),
+    default="daily",
+    show_default=True,
+    help="One row a day or a week.",
+)
+@_json_option
+def simulate(
+    out: Path,
+    stores: int,
+    departments: int,
+    weeks: int,
+    seed: int,
+    grain: Any,
+    as_json: bool,
+) -> None:
+    """Write a made-up chain's files into the folder OUT, to try things out."""
+    from salescast.simulate import simulate as write
+
+    summary = write(
+        out, stores=stores, departments=departments, weeks=weeks, seed=seed, grain=grain
+    )
+    if as_json:
+        _print_json(
+            {
+                "folder": str(summary.folder),
+                "files": [str(path) for path in summary.files],
+                "first_date": summary.first_date.isoformat(),
+                "end_date": summary.end_date.isoformat(),
+                "n_series": summary.n_series,
+                "n_rows": summary.n_rows,
+            }
+        )
+        return
+    click.echo(
+        f"{summary.n_rows:,} rows of {summary.n_series:,} series, {summary.first_date} to "
+        f"{summary.end_date}, in {summary.folder}"
+    )
+    click.echo(f"Next: salescast ingest {out} --mapping demo")
+
+
+@cli.command(
+    epilog="\b\nExamples:\n  salescast ingest data/walmart --mapping walmart\n"
+    '  salescast ingest --retract 20261122t131415000000-ab12 --reason "wrong file"'
+)
+@click.argument("source", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--mapping",
+    "mapping_name",
+    metavar="NAME",
+    help="Name in mappings/, or a path; default retail (the canonical column names).",
+)
+@click.option("--retract", "load_id", metavar="LOAD", help="Take back a load instead of landing.")
+@click.option("--reason", help="Why a load is taken back.")
+@_json_option
+def ingest(
+    source: Path | None,
+    mapping_name: str | None,
+    load_id: str | None,
+    reason: str | None,
+    as_json: bool,
+) -> None:
+    """Land the files of a folder (or one file) in the lake, as a mapping describes them."""
+    if (source is None) == (load_id is None):
+        raise UserError(
+            "Give either a folder to land or --retract with a load.",
+            where="salescast ingest",
+            fix="See salescast ingest --help.",
+        )
+    settings = _settings()
+    from salescast.lake import Lake
+    from salescast.lock import hold_lock
+
+    if load_id is not None:
+        from salescast.ingest import retract
+
+        if mapping_name is not None:
+            raise UserError("--retract takes no --mapping.", where="salescast ingest")
+        with hold_lock(settings.home, f"salescast ingest --retract {load_id}"):
+            retract(load_id, Lake(settings.lake), reason or "retracted by hand")
+        if as_json:
+            _print_json({"retracted": load_id})
+        else:
+            click.echo(f"Load {load_id} is taken back. Next: salescast run")
+        return
+
+    assert source is not None
+    result = _ingest(settings, source, mapping_name or "retail")
+    if as_json:
+        from dataclasses import asdict
+
+        _print_json(asdict(result))
+
+
+@cli.command(
+    epilog="\b\nExamples:\n  salescast run\n"
+    "  salescast run --cutoff 2026-10-31 --horizon 13 --backtests 2\n  salescast run --resume"
+)
+@click.option(
+    "--cutoff",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DATE",
+    help="Last week to show the models; default the newest complete week.",
+)
+@_horizon_option
+@_model_option
+@click.option(
+    "--backtests",
+    type=int,
+    default=0,
+    metavar="N",
+    help="Further windows to forecast, each a horizon before the last.",
+)
+@click.option("--resume", is_flag=True, help="Go on with the newest batch at its failed step.")
+@click.option("--trained-model", metavar="ID", help="Forecast with a model that is trained.")
+@_json_option
+def run(
+    cutoff: datetime | None,
+    horizon: int | None,
+    model_names: tuple[str, ...],
+    backtests: int,
+    resume: bool,
+    trained_model: str | None,
+    as_json: bool,
+) -> None:
+    """Run the week: build, export, train, predict, load, compare and publish."""
+    if resume:
+        if cutoff or horizon or model_names or backtests or trained_model:
+            raise UserError(
+                "--resume goes on with a batch as it was asked and takes no other option.",
+                where="salescast run",
+                fix="Leave the other options out, or start a new batch without --resume.",
+            )
+        _resume(as_json)
+        return
+    _start(
+        "run",
+        cutoffs=[cutoff.date()] if cutoff else [],
+        horizon=horizon,
+        model_names=model_names,
+        backtests=backtests,
+        trained_model=trained_model,
+        as_json=as_json,
+    )
+
+
+@cli.command(epilog=_example("salescast backtest --cutoff 2026-01-31 --cutoff 2026-05-02"))
+@click.option(
+    "--cutoff",
+    "cutoffs",
+    type=click.DateTime(["%Y-%m-%d"]),
+    multiple=True,
+    required=True,
+    metavar="DATE",
+    help="Last week to show the models; may be given again.",
+)
+@_horizon_option
+@_model_option
+@_json_option
+def backtest(
+    cutoffs: tuple[datetime, ...],
+    horizon: int | None,
+    model_names: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Forecast from past cutoffs, to compare models with what was sold since."""
+    _start(
+        "backtest",
+        cutoffs=[cutoff.date() for cutoff in cutoffs],
+        horizon=horizon,
+        model_names=model_names,
+        as_json=as_json,
+    )
+
+
+@cli.command(epilog=_example("salescast report --out report.html"))
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File to write; default report.html in the home.",
+)
+@_json_option
+def report(out: Path | None, as_json: bool) -> None:
+    """Write the report of the published marts as one HTML file."""
+    settings = _settings()
+    from salescast.report import write_report
+
+    path = write_report(
+        settings.marts_file, out or settings.report_file, schema=settings.schema_prefix
+    )
+    if as_json:
+        _print_json({"report": str(path)})
+    else:
+        click.echo(f"Report written: {path}")
+
+
+@cli.command(epilog=_example("salescast status --json"))
+@click.option(
+    "--last", type=int, default=10, show_default=True, metavar="N", help="Batches to show."
+)
+@_json_option
+def status(last: int, as_json: bool) -> None:
+    """Show the newest batches and their runs."""
+    settings = _settings()
+    from salescast.batch import batch_folders, read_record
+
+    records = [read_record(folder) for folder in batch_folders(settings.batches)[-last:]]
+    rows = []
+    for record in reversed(records):
+        finished = set(record.finished)
+        for each in record.runs:
+            steps = ["export", "train", "predict", "load"]
+            if each.recipe == "sql":
+                steps = ["export", "load"]
+            waiting = [step for step in steps if f"{each.run_id}/{step}" not in finished]
+            rows.append(
+                {
+                    "batch_id": record.batch_id,
+                    "command": record.command,
+                    "status": record.status,
+                    "run_id": each.run_id,
+                    "model_id": each.model_id,
+                    "kind": each.kind,
+                    "cutoff_date": each.cutoff_date.isoformat(),
+                    "next_step": waiting[0] if waiting else None,
+                }
+            )
+    if as_json:
+        batches = [
+            {
+                **record.model_dump(mode="json", exclude={"runs", "finished", "attempts"}),
+                "last_error": _last_error(record.attempts),
+                "runs": [row for row in rows if row["batch_id"] == record.batch_id],
+            }
+            for record in reversed(records)
+        ]
+        _print_json({"home": str(settings.home), "batches": batches})
+        return
+    if not records:
+        click.echo(f"No batch in {settings.home} yet. Start one with `salescast run`.")
+        return
+    from salescast.console import print_table
+
+    print_table(
+        f"Batches of {settings.home}",
+        ["batch", "command", "status", "model", "kind", "cutoff", "run"],
+        [
+            (
+                row["batch_id"],
+                row["command"],
+                row["status"],
+                row["model_id"],
+                row["kind"],
+                row["cutoff_date"],
+                f"waits for {row['next_step']}" if row["next_step"] else "landed",
+            )
+            for row in rows
+        ],
+    )
+    newest = records[-1]
+    if newest.status != "done":
+        if error := _last_error(newest.attempts):
+            click.echo(f"The newest batch stopped: {error}")
+        click.echo("Go on with it: salescast run --resume")
+
+
+@cli.command(epilog=_example("salescast build --full-refresh"))
+@click.option(
+    "--selector",
+    type=click.Choice(_SELECTORS),
+    help="Only this part of the dbt project; default all of it.",
+)
+@click.option("--full-refresh", is_flag=True, help="Rebuild incremental models from nothing.")
+@_json_option
+def build(selector: str | None, full_refresh: bool, as_json: bool) -> None:
+    """Build the warehouse on what has landed, and publish the marts."""
+    settings = _settings()
+    from salescast.console import ConsoleProgress
+    from salescast.lock import hold_lock
+    from salescast.warehouse import open_warehouse
+
+    with ConsoleProgress() as progress, hold_lock(settings.home, "salescast build"):
+        warehouse = open_warehouse(settings, progress.update)
+        result = warehouse.build(selector, full_refresh=full_refresh)
+        progress.say(f"build: {result.n_nodes} nodes in {result.seconds:.1f} s of dbt's own")
+        for warning in result.warnings:
+            progress.say(f"warning: {warning}")
+        published = None
+        if selector != "pre_predict":
+            published = warehouse.publish()
+            progress.say(f"published: {published}")
+    if as_json:
+        _print_json(
+            {
+                "n_nodes": result.n_nodes,
+                "seconds": result.seconds,
+                "warnings": list(result.warnings),
+                "published": str(published) if published else None,
+            }
+        )
+
+
+def _single_step(name: str, summary: str) -> None:
+    @cli.command(name, help=summary, epilog=_example(f"salescast {name}"))
+    @_batch_option
+    @_json_option
+    def command(batch_id: str | None, as_json: bool) -> None:
+        _do_step(name, batch_id, as_json)
+
+
+_single_step("export", "Write the training and inference files of a batch's runs.")
+_single_step("train", "Train the models of a batch's runs.")
+_single_step("predict", "Forecast the exported series of a batch's runs.")
+_single_step("load", "Check and land the forecasts of a batch's runs.")
+
+
+@cli.command(epilog=_example("salescast demo"))
+@_json_option
+def demo(as_json: bool) -> None:
+    """Try everything on made-up data: simulate, ingest, run, report."""
+    settings = _settings()
+    from salescast.forecaster import open_forecaster
+    from salescast.models import DEEPAR, SNAIVE
+    from salescast.simulate import simulate as write
+
+    data = settings.home / "demo"
+    if not any(data.glob("sales.*")):
+        summary = write(data)
+        click.echo(f"simulate: {summary.n_series:,} series in {data}", err=True)
+    _ingest(settings, data, "demo")
+    names: tuple[str, ...] = (DEEPAR,)
+    try:
+        open_forecaster(settings).check_ready()
+    except UserError as error:
+        click.echo(f"Without DeepAR: {error}", err=True)
+        names = (SNAIVE,)
+    _start("run", model_names=names, backtests=1, as_json=as_json)
+    from salescast.report import write_report
+
+    path = write_report(settings.marts_file, settings.report_file, schema=settings.schema_prefix)
+    click.echo(f"Report written: {path}", err=as_json)
+    if not as_json:
+        click.echo(
+            "Next: open the report; query the marts in "
+            f"{settings.marts_file};\n      land your own data: salescast ingest PATH "
+            "--mapping NAME, then salescast run."
+        )
+
+
+def _settings() -> Settings:
+    from salescast.settings import load_settings
+
+    return load_settings()
+
+
+def _ingest(settings: Settings, source: Path, mapping_name: str) -> Any:
+    """Land a folder under the lock and tell what was landed on stderr."""
+    from salescast.console import ConsoleProgress
+    from salescast.ingest import ingest as land
+    from salescast.lake import Lake
+    from salescast.lock import hold_lock
+    from salescast.mapping import load_mapping
+
+    mapping = load_mapping(mapping_name, settings.project / "mappings")
+    with ConsoleProgress() as progress, hold_lock(settings.home, f"salescast ingest {source}"):
+        result = land(
+            source,
+            mapping,
+            Lake(settings.lake),
+            on_progress=progress.update,
+            memory_limit=settings.memory_limit,
+            threads=settings.threads,
+        )
+        for load in result.loads:
+            progress.say(
+                f"landed {load.source_file} in {load.table_name}: {load.n_rows:,} rows, "
+                f"load {load.load_id}"
+            )
+        for skipped in result.skipped:
+            progress.say(f"skipped {skipped.source_file}: landed before as {skipped.load_id}")
+        for warning in result.warnings:
+            progress.say(f"warning: {warning}")
+    return result
+
+
+def _start(
+    command: str,
+    *,
+    cutoffs: Sequence[date] = (),
+    horizon: int | None = None,
+    model_names: Sequence[str] = (),
+    backtests: int = 0,
+    trained_model: str | None = None,
+    as_json: bool,
+) -> None:
+    """Start a batch and carry it out."""
+    settings = _settings()
+    from salescast.batch import Batch
+    from salescast.forecaster.trained import read_trained_model
+    from salescast.lake import Lake
+    from salescast.models import choose_models, read_models
+    from salescast.warehouse import open_warehouse
+    from salescast.weekly_run import new_record
+
+    chosen = choose_models(read_models(settings.project / "models.toml"), model_names)
+    weeks = settings.default_horizon if horizon is None else horizon
+
+    def make(progress: ConsoleProgress) -> Batch:
+        record = new_record(
+            command,
+            landed=open_warehouse(settings).landed(),
+            models=chosen,
+            horizon=weeks,
+            max_horizon=settings.max_horizon,
+            cutoffs=cutoffs,
+            backtests=backtests,
+            trained=read_trained_model(settings.lake, trained_model) if trained_model else None,
+        )
+        _check_models(chosen, settings, weeks)
+        batch = Batch(record, settings.batches / record.batch_id, Lake(settings.lake), progress.say)
+        batch.save()
+        return batch
+
+    _carry_out(settings, f"salescast {command}", make, as_json)
+
+
+def _check_models(models: Sequence[Model], settings: Settings, horizon: int) -> None:
+    """Refuse a run before its build if its training could not start."""
+    from salescast.forecaster import open_forecaster
+
+    trained = [model for model in models if model.recipe == "deepar"]
+    for model in trained:
+        model.job_hyperparameters(horizon)
+    if trained:
+        open_forecaster(settings).check_ready()
+
+
+def _resume(as_json: bool) -> None:
+    settings = _settings()
+    from salescast.batch import newest_folder, read_record
+
+    folder = newest_folder(settings.batches)
+    if read_record(folder).status == "done":
+        if as_json:
+            _print_json({"batch_id": folder.name, "status": "done", "resumed": False})
+        else:
+            click.echo(f"Batch {folder.name} is finished: there is nothing to resume.")
+        return
+    _carry_out(
+        settings,
+        "salescast run --resume",
+        lambda progress: _open_batch(settings, folder, progress),
+        as_json,
+    )
+
+
+def _do_step(step: str, batch_id: str | None, as_json: bool) -> None:
+    settings = _settings()
+    from salescast.batch import find_folder, newest_folder
+    from salescast.console import ConsoleProgress
+    from salescast.lock import hold_lock
+    from salescast.weekly_run import carry_out, open_week
+
+    with ConsoleProgress() as progress, hold_lock(settings.home, f"salescast {step}"):
+        folder = (
+            find_folder(settings.batches, batch_id) if batch_id else newest_folder(settings.batches)
+        )
+        batch = _open_batch(settings, folder, progress)
+        before = len(batch.record.attempts)
+        carry_out(open_week(settings, batch, progress.update), only=step)
+        done = batch.record.attempts[before:]
+    if as_json:
+        _print_json(
+            {
+                "batch_id": batch.record.batch_id,
+                "step": step,
+                "done": [attempt.model_dump(mode="json") for attempt in done],
+            }
+        )
+    elif not done:
+        click.echo(f"Batch {batch.record.batch_id}: no run waits for the step {step}.")
+
+
+def _open_batch(settings: Settings, folder: Path, progress: ConsoleProgress) -> Batch:
+    from salescast.batch import Batch, read_record
+    from salescast.lake import Lake
+
+    return Batch(read_record(folder), folder, Lake(settings.lake), progress.say)
+
+
+def _carry_out(
+    settings: Settings,
+    command: str,
+    make: Callable[[ConsoleProgress], Batch],
+    as_json: bool,
+) -> None:
+    """Carry out a batch under the lock, then print the accuracy of its cutoffs."""
+    from salescast.console import ConsoleProgress
+    from salescast.lock import hold_lock
+    from salescast.warehouse.marts import read_accuracy
+    from salescast.weekly_run import carry_out, open_week
+
+    with ConsoleProgress() as progress, hold_lock(settings.home, command):
+        batch = make(progress)
+        progress.say(f"batch {batch.record.batch_id}")
+        carry_out(open_week(settings, batch, progress.update))
+    accuracy = read_accuracy(
+        settings.marts_file,
+        schema=settings.schema_prefix,
+        cutoffs=[each.cutoff_date for each in batch.record.runs],
+    )
+    if as_json:
+        _print_json(
+            {
+                "batch_id": batch.record.batch_id,
+                "status": batch.record.status,
+                "runs": [each.model_dump(mode="json") for each in batch.record.runs],
+                "accuracy": [
+                    {**vars(row), "cutoff_date": row.cutoff_date.isoformat()} for row in accuracy
+                ],
+            }
+        )
+        return
+    _print_accuracy(accuracy)
+
+
+def _print_accuracy(accuracy: Sequence[Accuracy]) -> None:
+    if not accuracy:
+        click.echo(
+            "No week of these forecasts has been sold yet: accuracy comes with later sales, or "
+            "now with --backtests."
+        )
+        return
+    from salescast.console import DASH, print_table
+
+    def percent(value: float | None) -> str:
+        return DASH if value is None else f"{100 * value:.1f} %"
+
+    print_table(
+        "Accuracy of store-department series",
+        ["cutoff", "kind", "model", "WAPE", "wQL", "inside p10-p90", "better than snaive_52"],
+        [
+            (
+                row.cutoff_date,
+                row.kind,
+                row.model_id,
+                percent(row.wape),
+                percent(row.wql),
+                percent(row.coverage),
+                percent(row.value_added),
+            )
+            for row in accuracy
+        ],
+    )
+
+
+def _last_error(attempts: Sequence[Any]) -> str | None:
+    last = attempts[-1] if attempts else None
+    return f"{last.step}: {last.detail}" if last and last.status == "failed" else None
+
+
+def _print_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2, default=str))

@@ -1,0 +1,1 @@
+"""The DeepAR training and transform program, under SageMaker's container contract."""

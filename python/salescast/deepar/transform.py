@@ -1,0 +1,126 @@
+"""Forecast records with a trained model, as SageMaker's batch transform does."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from salescast.deepar.contract import (
+    ContainerPaths,
+    ContractError,
+    InferenceConfig,
+    Record,
+    check_inference_records,
+)
+from salescast.deepar.network import TrainedModel, load_model, sample_paths
+from salescast.deepar.records import FloatArray, parse_record, read_json_lines
+
+SIGNIFICANT_DIGITS = 9
+PROGRESS_SECONDS = 5.0
+JOINED_FIELD = "SageMakerOutput"
+
+
+def transform(
+    paths: ContainerPaths,
+    input_path: Path,
+    output_path: Path,
+    config: InferenceConfig,
+    join: str | None = None,
+) -> None:
+    """Forecast every line of a file; the output appears only when it is complete.
+
+    Args:
+        paths: The container's tree, which holds the model.
+        input_path: JSON lines.
+        output_path: JSON lines, one for each line of the input and in its order.
+        config: What the forecasts should hold.
+        join: Field of the input that each output line repeats, beside `SageMakerOutput`.
+
+    Raises:
+        ContractError: The model cannot be read, or names the first bad line.
+    """
+    model = load_model(paths.model)
+    if not input_path.is_file():
+        raise ContractError(f"{input_path}: no such file")
+    records = [
+        parse_record(fields, where, date_only=True) for where, fields in read_json_lines(input_path)
+    ]
+    check_records(model, records)
+    if join is not None:
+        _check_join(records, join)
+    output_path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = output_path.with_name(f".{output_path.name}.part")
+    try:
+        with temporary.open("w", encoding="utf-8") as out:
+            forecasts = _with_progress(forecast(model, records, config), len(records))
+            for record, answer in zip(records, forecasts, strict=True):
+                line = answer if join is None else {join: record.extra[join], JOINED_FIELD: answer}
+                out.write(json.dumps(line, allow_nan=False, ensure_ascii=False) + "\n")
+        temporary.replace(output_path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def check_records(model: TrainedModel, records: Sequence[Record]) -> None:
+    """Check records against the contract and the model.
+
+    Raises:
+        ContractError: Names the first bad record and its field.
+    """
+    config = model.config
+    check_inference_records(
+        records,
+        prediction_length=config.hyperparameters.prediction_length,
+        time_freq=config.hyperparameters.time_freq,
+        cardinality=None if config.ignores_cat else config.cardinality,
+        num_dynamic_feat=None if config.ignores_dynamic_feat else len(config.rules.means),
+        weekday=config.weekday,
+    )
+
+
+def _check_join(records: Sequence[Record], join: str) -> None:
+    for record in records:
+        if join not in record.extra:
+            raise ContractError(f"{record.where}: {join} is missing, it is to be joined")
+
+
+def forecast(
+    model: TrainedModel, records: Sequence[Record], config: InferenceConfig
+) -> Iterator[dict[str, Any]]:
+    """Yield the answer for each record, in their order: only the output types asked for."""
+    levels = [float(text) for text in config.quantiles]
+    for paths in sample_paths(model, records, config.num_samples):
+        answer: dict[str, Any] = {}
+        if "mean" in config.output_types:
+            answer["mean"] = _rounded(paths.mean(axis=0))
+        if "quantiles" in config.output_types:
+            values = np.quantile(paths, levels, axis=0)
+            answer["quantiles"] = {
+                text: _rounded(row) for text, row in zip(config.quantiles, values, strict=True)
+            }
+        if "samples" in config.output_types:
+            answer["samples"] = [_rounded(path) for path in paths]
+        yield answer
+
+
+def _rounded(values: FloatArray) -> list[float]:
+    """Values to nine significant digits, past which the order of additions may show."""
+    magnitude = np.floor(np.log10(np.maximum(np.abs(values), 1e-300)))
+    # Two steps, since the power of ten of a tiny number overflows.
+    factor = 10.0 ** np.clip(SIGNIFICANT_DIGITS - 1 - magnitude, -300, 300)
+    rounded: list[float] = (np.round(values * factor) / factor).tolist()
+    return rounded
+
+
+def _with_progress(answers: Iterator[dict[str, Any]], n_series: int) -> Iterator[dict[str, Any]]:
+    shown = time.monotonic()
+    for done, answer in enumerate(answers, start=1):
+        yield answer
+        if done == n_series or time.monotonic() - shown >= PROGRESS_SECONDS:
+            print(f"transform: {done}/{n_series} series", flush=True)
+            shown = time.monotonic()

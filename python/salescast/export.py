@@ -1,0 +1,121 @@
+"""The export step: what leaves the warehouse for a run, as files in its work folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from salescast.errors import RunError
+from salescast.forecaster.trained import TrainedModel
+from salescast.models import SNAIVE, Model
+from salescast.warehouse import Encoding, Warehouse
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """Where the files of a run stand in its work folder."""
+
+    work: Path
+
+    @property
+    def training(self) -> Path:
+        """Training records, one series a line."""
+        return self.work / "train" / "train.json.gz"
+
+    @property
+    def inference(self) -> Path:
+        """Inference records with their item_id, one series a line."""
+        return self.work / "inference" / "inference.json"
+
+    @property
+    def manifest(self) -> Path:
+        """What was exported, outside the folders that the algorithm reads."""
+        return self.work / "manifest.json"
+
+    @property
+    def output(self) -> Path:
+        """Forecasts as the batch transform wrote them."""
+        return self.work / "output" / "inference.json.out"
+
+    @property
+    def baseline(self) -> Path:
+        """Rows of a SQL model: a sql run's own forecasts, or the fallback of a deepar run."""
+        return self.work / "baseline.parquet"
+
+    def encoding(self) -> Encoding:
+        """How the exported records are coded."""
+        manifest = json.loads(self.manifest.read_text(encoding="utf-8"))
+        return Encoding(tuple(manifest["features"]), self.work / "categories.parquet")
+
+
+def export_run(
+    warehouse: Warehouse,
+    model: Model,
+    cutoff: date,
+    files: RunFiles,
+    *,
+    fallback: Model,
+    trained: TrainedModel | None = None,
+) -> str:
+    """Write everything that a run needs from the warehouse.
+
+    A sql run takes its forecasts. A deepar run takes training records (none with a model that is
+    trained already), inference records coded as its model reads them, and the fallback's rows.
+
+    Args:
+        warehouse: Built for this cutoff.
+        model: The run's model.
+        cutoff: The last week the model is shown.
+        files: Where to write.
+        fallback: The sql model whose rows stand in for series the model cannot forecast.
+        trained: The trained model to use instead of training one.
+
+    Returns:
+        One line on what was written.
+
+    Raises:
+        RunError: There is nothing to forecast or nothing to train on.
+    """
+    files.work.mkdir(parents=True, exist_ok=True)
+    relation = (model if model.recipe == "sql" else fallback).relation
+    assert relation is not None
+    n_rows = warehouse.export_baseline(relation, cutoff, files.baseline)
+    if n_rows == 0:
+        raise RunError(
+            f"No series can be forecast at the cutoff {cutoff}.",
+            where=f"relation {relation}",
+            fix="Look at rpt_rejected_rows for rows that were not accepted, or take a later "
+            "cutoff.",
+        )
+    if model.recipe == "sql":
+        return f"{n_rows:,} rows"
+
+    encoding = trained.encoding if trained else warehouse.export_encoding(cutoff, files.work)
+    n_training = 0
+    if trained is None:
+        n_training = warehouse.export_training(cutoff, files.training)
+        if n_training == 0:
+            raise RunError(
+                f"No series is long enough to train on at the cutoff {cutoff}.",
+                where="exp_deepar__train",
+                fix=f"Take a later cutoff or a shorter --horizon, or run --model {SNAIVE} only.",
+            )
+    n_inference = warehouse.export_inference(cutoff, files.inference, encoding)
+    if n_inference == 0:
+        raise RunError(
+            f"No series can be forecast by {model.model_id} at the cutoff {cutoff}.",
+            where="exp_deepar__inference",
+            fix=f"Train a new model, or run --model {SNAIVE} only.",
+        )
+    manifest = {
+        "model_id": model.model_id,
+        "cutoff_date": cutoff.isoformat(),
+        "n_training": n_training,
+        "n_inference": n_inference,
+        "features": list(encoding.features),
+        "trained_model_id": trained.trained_model_id if trained else None,
+    }
+    files.manifest.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    return f"{n_training:,} series to train on, {n_inference:,} to forecast"

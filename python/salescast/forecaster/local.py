@@ -1,0 +1,194 @@
+"""DeepAR on this machine: our program as a subprocess, in a tree like a container's /opt/ml."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from salescast.child import Progress, run_child
+from salescast.deepar.contract import ContainerPaths, ContractError, pack_model, unpack_model
+from salescast.errors import RunError, UserError
+from salescast.forecaster import NUM_SAMPLES, QUANTILES, TrainingJob, TransformJob
+from salescast.settings import program_version
+
+_EPOCH = re.compile(r"#quality_metric: host=\S+, epoch=(\d+), train loss <loss>=(\S+)")
+_TRANSFORMED = re.compile(r"^transform: (\d+)/(\d+) series")
+
+
+class LocalForecaster:
+    """Runs `python -m salescast.deepar` with this interpreter."""
+
+    name = "local"
+
+    def __init__(
+        self,
+        *,
+        threads: int,
+        progress: Progress = lambda _: None,
+        command: Sequence[str] = (sys.executable, "-m", "salescast.deepar"),
+    ) -> None:
+        """Keep the settings.
+
+        Args:
+            threads: CPU threads a job may use.
+            progress: Told the epoch and loss, then the share of records that is done.
+            command: Start of the program's command line; `train` or `transform` follows.
+        """
+        self._threads = threads
+        self._progress = progress
+        self._command = tuple(command)
+
+    @property
+    def program(self) -> str:
+        """Program with its version, kept with each trained model."""
+        return f"salescast.deepar {program_version()}"
+
+    def check_ready(self) -> None:
+        """Refuse early if the libraries of the extra `deepar` are missing.
+
+        Raises:
+            UserError: torch or gluonts is not installed.
+        """
+        missing = [name for name in ("torch", "gluonts") if not importlib.util.find_spec(name)]
+        if missing:
+            raise UserError(
+                f"DeepAR needs {' and '.join(missing)}, which this environment does not have.",
+                where=sys.prefix,
+                fix="Install the extra: pip install 'salescast[deepar]'; or run without it: "
+                "--model snaive_52.",
+            )
+
+    def train(self, job: TrainingJob) -> Path:
+        """Train a model; returns its `model.tar.gz` in the work folder.
+
+        Raises:
+            RunError: The program failed; holds the reason that it wrote.
+        """
+        paths = ContainerPaths(_fresh(job.work / "ml_train"))
+        paths.hyperparameters.parent.mkdir(parents=True)
+        _write_json(paths.hyperparameters, dict(job.hyperparameters))
+        _write_json(paths.input_data_config, {"train": {"TrainingInputMode": "File"}})
+        _write_json(
+            paths.hyperparameters.with_name("resourceconfig.json"),
+            {"current_host": "algo-1", "hosts": ["algo-1"]},
+        )
+        channel = paths.channel("train")
+        channel.mkdir(parents=True)
+        (channel / job.train_file.name).hardlink_to(job.train_file)
+        for folder in (paths.model, paths.failure.parent):
+            folder.mkdir()
+
+        epochs = job.hyperparameters.get("epochs", "?")
+
+        def show(line: str) -> None:
+            if found := _EPOCH.search(line):
+                self._progress(
+                    f"{job.name}: epoch {int(found[1]) + 1}/{epochs}, loss {float(found[2]):.4g}"
+                )
+
+        self._progress(f"{job.name}: training starts")
+        self._run(["train"], paths, job.work / "train.log", show, f"Training {job.name}")
+        artifact = job.work / "model.tar.gz"
+        pack_model(paths.model, artifact)
+        shutil.rmtree(paths.root)
+        return artifact
+
+    def transform(self, job: TransformJob) -> Path:
+        """Forecast each record of the input file; returns the output file.
+
+        Raises:
+            RunError: The program failed; holds the reason that it wrote.
+        """
+        paths = ContainerPaths(_fresh(job.work / "ml_transform"))
+        paths.failure.parent.mkdir(parents=True)
+        try:
+            unpack_model(job.artifact, paths.model)
+        except ContractError as error:
+            raise RunError(
+                f"The trained model cannot be read: {error}",
+                where=str(job.artifact),
+                fix="Train a new one: run without --trained-model.",
+            ) from error
+        job.output_file.parent.mkdir(parents=True, exist_ok=True)
+        job.output_file.unlink(missing_ok=True)
+        inference = {
+            "num_samples": NUM_SAMPLES,
+            "output_types": ["mean", "quantiles"],
+            "quantiles": list(QUANTILES),
+        }
+
+        def show(line: str) -> None:
+            if found := _TRANSFORMED.search(line):
+                self._progress(f"{job.name}: {found[1]}/{found[2]} series")
+
+        self._progress(f"{job.name}: forecasting starts")
+        self._run(
+            [
+                "transform",
+                *("--input", str(job.input_file)),
+                *("--output", str(job.output_file)),
+                *("--join", "item_id"),
+            ],
+            paths,
+            job.work / "transform.log",
+            show,
+            f"Forecasting {job.name}",
+            {"DEEPAR_INFERENCE_CONFIG": json.dumps(inference)},
+        )
+        shutil.rmtree(paths.root)
+        return job.output_file
+
+    def _run(
+        self,
+        arguments: Sequence[str],
+        paths: ContainerPaths,
+        log: Path,
+        on_line: Callable[[str], None],
+        task: str,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        status = run_child(
+            [*self._command, *arguments],
+            log=log,
+            on_line=on_line,
+            environment={
+                "SAGEMAKER_BASE_DIR": str(paths.root),
+                "DEEPAR_NUM_THREADS": str(self._threads),
+                "PYTHONUNBUFFERED": "1",
+                **(environment or {}),
+            },
+        )
+        if status == 0:
+            return
+        reason = (
+            paths.failure.read_text(encoding="utf-8").strip()
+            if paths.failure.is_file()
+            else _last_line(log) or "the program gave no reason"
+        )
+        raise RunError(
+            f"{task} failed (exit status {status}): {reason}",
+            where=str(log),
+            fix="A ClientError names data or settings to mend (models.toml, the mapping); then "
+            "run the same command with --resume.",
+        )
+
+
+def _fresh(folder: Path) -> Path:
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _write_json(path: Path, content: object) -> None:
+    path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _last_line(log: Path) -> str:
+    lines = [line for line in log.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return lines[-1] if lines else ""

@@ -1,0 +1,410 @@
+"""The lake: tables as folders of Parquet files that are only ever added to.
+
+A file is written under a temporary name in the table's own folder, synced and then renamed, so a
+reader sees a whole file or none. Writers hold the lock of the home; readers need nothing.
+"""
+
+from __future__ import annotations
+
+import errno
+import glob
+import os
+import re
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from salescast.errors import RunError
+
+SCHEMA_VERSION = 1
+COMPRESSION = "zstd"
+
+_LANDED = {
+    "load_id": "varchar",
+    "loaded_at": "timestamp",
+    "source_file": "varchar",
+    "source_row": "bigint",
+    "schema_version": "integer",
+}
+_QUANTILES = ("p05", "p10", "p20", "p30", "p40", "p50", "p60", "p70", "p80", "p90", "p95")
+
+
+def _text(*names: str) -> dict[str, str]:
+    return dict.fromkeys(names, "varchar")
+
+
+LAKE_SCHEMAS: dict[str, dict[str, str]] = {
+    "raw_sales": _text("store", "department", "date", "sales", "is_holiday", "is_stocked_out")
+    | _LANDED,
+    "raw_related": _text("store", "department", "date", "series_name", "value") | _LANDED,
+    "raw_stores": _text("store", "type", "size", "region", "opened_on", "closed_on") | _LANDED,
+    "raw_departments": _text("department", "name", "category") | _LANDED,
+    "raw_loads": {
+        **_text("load_id", "table_name", "source_file", "content_hash"),
+        "n_rows": "bigint",
+        "mapping_name": "varchar",
+        "loaded_at": "timestamp",
+        "schema_version": "integer",
+    },
+    "raw_retractions": {
+        "load_id": "varchar",
+        "retracted_at": "timestamp",
+        "reason": "varchar",
+        "schema_version": "integer",
+    },
+    "settings": {
+        "settings_id": "varchar",
+        "landed_at": "timestamp",
+        **_text("section", "name", "attribute", "value"),
+        "schema_version": "integer",
+    },
+    "requested_cutoffs": {
+        "request_id": "varchar",
+        "requested_at": "timestamp",
+        "cutoff_date": "date",
+        "weeks_back": "integer",
+        "kind": "varchar",
+        "horizon_weeks": "integer",
+        "schema_version": "integer",
+    },
+    "forecasts": {
+        **_text("run_id", "model_id", "item_id"),
+        "cutoff_date": "date",
+        "week_end_date": "date",
+        "horizon_weeks": "integer",
+        "mean": "double",
+        **dict.fromkeys(_QUANTILES, "double"),
+        "schema_version": "integer",
+    },
+    "runs": {
+        **_text("run_id", "batch_id", "model_id", "recipe", "kind"),
+        "cutoff_date": "date",
+        "prediction_length": "integer",
+        **_text("trained_model_id", "forecaster"),
+        "seed": "bigint",
+        **_text("hyperparameters", "data_hash", "code_version"),
+        "n_items": "bigint",
+        "n_fallback_items": "bigint",
+        "n_rows": "bigint",
+        "landed_at": "timestamp",
+        "schema_version": "integer",
+    },
+    "run_steps": {
+        **_text("batch_id", "run_id", "step", "status"),
+        "started_at": "timestamp",
+        "finished_at": "timestamp",
+        "seconds": "double",
+        "detail": "varchar",
+        "schema_version": "integer",
+    },
+    "champions": {
+        "model_id": "varchar",
+        "reason": "varchar",
+        "set_at": "timestamp",
+        "schema_version": "integer",
+    },
+}
+
+_ARROW_TYPES: dict[str, pa.DataType] = {
+    "varchar": pa.string(),
+    "bigint": pa.int64(),
+    "integer": pa.int32(),
+    "double": pa.float64(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us"),
+}
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NO_ROOM_TEXT = re.compile(r"no space left|file too large|disk quota|not enough disk", re.I)
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+# Temporary files of this process; any other one in a table's folder was left by a killed writer.
+_being_written: set[Path] = set()
+
+
+def arrow_schema(table: str) -> pa.Schema:
+    """Arrow schema of a lake table, columns in the order of its files."""
+    return pa.schema([(name, _ARROW_TYPES[kind]) for name, kind in _schema(table).items()])
+
+
+def _schema(table: str) -> dict[str, str]:
+    if table not in LAKE_SCHEMAS:
+        known = ", ".join(LAKE_SCHEMAS)
+        raise RunError(f"the lake has no table {table!r}", fix=f"give one of {known}")
+    return LAKE_SCHEMAS[table]
+
+
+def sortable_id(moment: datetime) -> str:
+    """An id that sorts by time: `YYYYMMDDtHHMMSSffffff-xxxx`, in UTC, the last part random."""
+    return f"{utc_naive(moment):%Y%m%dt%H%M%S%f}-{secrets.token_hex(2)}"
+
+
+def utc_naive(moment: datetime) -> datetime:
+    """The moment in UTC without a zone, as the lake stores it; a naive moment is taken as UTC."""
+    return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
+
+
+def sql_text(value: str) -> str:
+    """A value as an SQL literal, for the places that take no parameter."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+@dataclass(frozen=True)
+class StagedFile:
+    """A complete file under its temporary name, which no reader sees yet."""
+
+    path: Path
+    target: Path
+    n_rows: int
+
+    def publish(self) -> Path:
+        """Rename the file into place, so that readers see it, and return its path."""
+        if self.target.exists():
+            raise RunError(
+                f"the file {self.target.name} is already in the lake",
+                where=str(self.target),
+                fix="nothing landed is edited: land the rows under another name",
+            )
+        with _room_for(self.target):
+            self.path.replace(self.target)
+            _sync(self.target.parent)
+        _being_written.discard(self.path)
+        return self.target
+
+    def discard(self) -> None:
+        """Remove the temporary file; does nothing once the file is published."""
+        self.path.unlink(missing_ok=True)
+        _being_written.discard(self.path)
+
+
+class Lake:
+    """The tables below one folder.
+
+    Args:
+        root: Folder of the lake; tables are folders in it, made at their first write.
+        temp_folder: Where DuckDB may spill; default is `tmp` beside the lake.
+    """
+
+    def __init__(self, root: Path, temp_folder: Path | None = None) -> None:
+        """Point at a lake; nothing is read or made yet."""
+        self.root = Path(root)
+        self.temp_folder = temp_folder or self.root.parent / "tmp"
+
+    def folder(self, table: str) -> Path:
+        """Folder that holds the files of a table, existing or not."""
+        _schema(table)
+        return self.root / table
+
+    def files(self, table: str) -> list[Path]:
+        """Files of a table that readers see, sorted by name."""
+        return sorted(p for p in self.folder(table).glob("*.parquet") if p.name[0] != ".")
+
+    def has_rows(self, table: str) -> bool:
+        """Whether any file of the table holds a row."""
+        return any(pq.read_metadata(path).num_rows for path in self.files(table))
+
+    def has_file(self, table: str, name: str) -> bool:
+        """Whether the file `<name>.parquet` of a table has been landed."""
+        return self._target(table, name).exists()
+
+    def file_metadata(self, table: str, name: str) -> dict[str, str]:
+        """The key-value texts that were stored in a file's footer when it was written."""
+        found = pq.read_metadata(self._target(table, name)).metadata or {}
+        return {key.decode(): value.decode() for key, value in found.items()}
+
+    def scan_sql(self, table: str) -> str:
+        """SQL text of a select of the whole table, typed, also while it has no file."""
+        schema = _schema(table)
+        files = self.files(table)
+        if not files:
+            nulls = ", ".join(f'cast(null as {kind}) as "{name}"' for name, kind in schema.items())
+            return f"select {nulls} where false"
+        columns = ", ".join(f'cast("{name}" as {kind}) "{name}"' for name, kind in schema.items())
+        # A path with [ or * in it would be read as a pattern.
+        paths = ", ".join(sql_text(glob.escape(str(path))) for path in files)
+        return (
+            f"select {columns} from read_parquet([{paths}], union_by_name = true, "
+            "hive_partitioning = false)"
+        )
+
+    def read(self, table: str) -> pa.Table:
+        """The whole of a small table in memory, typed, also while it has no file."""
+        schema = arrow_schema(table)
+        parts = [_fit(pq.ParquetFile(path).read(), schema) for path in self.files(table)]
+        return pa.concat_tables([schema.empty_table(), *parts])
+
+    def append(
+        self,
+        table: str,
+        data: pa.Table | pa.RecordBatchReader | Sequence[Mapping[str, Any]],
+        name: str | None = None,
+    ) -> Path:
+        """Add Arrow data or a few rows to a table as one file; see `stage`.
+
+        Returns:
+            Path of the new file.
+        """
+        return self.stage(table, data, name).publish()
+
+    def append_query(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        table: str,
+        query: str,
+        parameters: Mapping[str, Any] | None = None,
+        name: str | None = None,
+    ) -> Path:
+        """Add the result of a DuckDB query to a table as one file; see `stage_query`."""
+        return self.stage_query(con, table, query, parameters, name).publish()
+
+    def stage(
+        self,
+        table: str,
+        data: pa.Table | pa.RecordBatchReader | Sequence[Mapping[str, Any]],
+        name: str | None = None,
+    ) -> StagedFile:
+        """Write Arrow data or a few rows to a temporary file of a table.
+
+        Args:
+            table: Name of a lake table.
+            data: Arrow table, reader of batches, or rows as mappings; the columns of the table in
+                any order, `schema_version` may be absent.
+            name: Stem of the file; default is a new id that sorts by time.
+
+        Raises:
+            RunError: Columns do not fit the table, or there is no room on the disk.
+        """
+        schema = arrow_schema(table)
+        if not isinstance(data, pa.Table | pa.RecordBatchReader):
+            data = pa.Table.from_pylist(
+                [{"schema_version": SCHEMA_VERSION, **row} for row in data], schema=schema
+            )
+        _check_columns(table, data.schema.names)
+        batches = data.to_batches() if isinstance(data, pa.Table) else data
+        with self._new_file(table, name) as (temp, target):
+            with pq.ParquetWriter(temp, schema, compression=COMPRESSION) as writer:
+                for batch in batches:
+                    writer.write_table(_fit(pa.Table.from_batches([batch]), schema))
+            staged = _finish(temp, target)
+        return staged
+
+    def stage_query(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        table: str,
+        query: str,
+        parameters: Mapping[str, Any] | None = None,
+        name: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> StagedFile:
+        """Write the result of a DuckDB query to a temporary file of a table.
+
+        Args:
+            con: Open connection that the query runs on.
+            table: Name of a lake table.
+            query: Select of the columns of the table; `schema_version` may be absent.
+            parameters: Values of the query's named parameters.
+            name: Stem of the file; default is a new id that sorts by time.
+            metadata: Texts to store in the footer of the file.
+
+        Raises:
+            RunError: Columns do not fit the table, or there is no room on the disk.
+        """
+        found = [row[0] for row in con.execute(f"describe {query}", parameters).fetchall()]
+        _check_columns(table, found)
+        columns = ", ".join(
+            f'cast({SCHEMA_VERSION if name not in found else _quoted(name)} as {kind}) as "{name}"'
+            for name, kind in LAKE_SCHEMAS[table].items()
+        )
+        footer = ", ".join(f"{_quoted(k)}: {sql_text(v)}" for k, v in (metadata or {}).items())
+        options = f"format parquet, compression {COMPRESSION}"
+        if footer:
+            options += f", kv_metadata {{{footer}}}"
+        with self._new_file(table, name) as (temp, target):
+            con.execute(
+                f"copy (select {columns} from ({query})) to {sql_text(str(temp))} ({options})",
+                parameters,
+            )
+            staged = _finish(temp, target)
+        return staged
+
+    def _target(self, table: str, name: str) -> Path:
+        if not _FILE_NAME.fullmatch(name):
+            raise RunError(f"{name!r} is no name for a file of the lake", where=table)
+        return self.folder(table) / f"{name}.parquet"
+
+    @contextmanager
+    def _new_file(self, table: str, name: str | None) -> Iterator[tuple[Path, Path]]:
+        target = self._target(table, name or sortable_id(datetime.now(UTC)))
+        temp = target.with_name(f".{target.stem}.tmp")
+        with _room_for(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            for leftover in target.parent.glob(".*.tmp"):
+                if leftover not in _being_written:
+                    leftover.unlink(missing_ok=True)
+            _being_written.add(temp)
+            try:
+                yield temp, target
+            except BaseException:
+                temp.unlink(missing_ok=True)
+                _being_written.discard(temp)
+                raise
+
+
+def _finish(temp: Path, target: Path) -> StagedFile:
+    _sync(temp)
+    return StagedFile(temp, target, pq.read_metadata(temp).num_rows)
+
+
+def _fit(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    if "schema_version" not in table.schema.names:
+        versions = pa.array([SCHEMA_VERSION] * table.num_rows, pa.int32())
+        table = table.append_column("schema_version", versions)
+    return table.select(schema.names).cast(schema)
+
+
+def _check_columns(table: str, found: Sequence[str]) -> None:
+    wanted = set(_schema(table))
+    missing = sorted(wanted - set(found) - {"schema_version"})
+    extra = sorted(set(found) - wanted)
+    if missing or extra:
+        raise RunError(
+            f"columns do not fit the lake table {table}",
+            where=f"missing: {', '.join(missing) or 'none'}; unknown: {', '.join(extra) or 'none'}",
+            fix=f"give {', '.join(LAKE_SCHEMAS[table])}",
+        )
+
+
+@contextmanager
+def _room_for(target: Path) -> Iterator[None]:
+    """Tell a full disk as what it is; any other error passes as it came."""
+    try:
+        yield
+    except (OSError, duckdb.Error, pa.ArrowException) as error:
+        full = getattr(error, "errno", None) in _NO_ROOM or _NO_ROOM_TEXT.search(str(error))
+        if not full:
+            raise
+        raise RunError(
+            "the disk is full; the file was not written",
+            where=str(target.parent),
+            fix="free some space and give the command again; what was landed before is untouched",
+        ) from error
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,315 @@
+"""The load step: forecasts of any recipe, checked and landed as one file of the lake."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from salescast.batch import RunRecord
+from salescast.errors import RunError
+from salescast.export import RunFiles
+from salescast.forecaster import QUANTILES
+from salescast.lake import Lake, StagedFile, sql_text, utc_naive
+
+SIGNIFICANT_DIGITS = 6
+_NAMED = 5
+_COLUMNS = tuple(f"p{round(float(level) * 100):02d}" for level in QUANTILES)
+
+
+@dataclass(frozen=True)
+class LandedRun:
+    """Size of a landed run; fallback items have the seasonal naive's rows."""
+
+    n_items: int
+    n_fallback_items: int
+    n_rows: int
+    fallback_items: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """One line for the step's detail."""
+        text = f"{self.n_items:,} series, {self.n_rows:,} rows"
+        if self.n_fallback_items:
+            more = ", …" if self.n_fallback_items > len(self.fallback_items) else ""
+            text += (
+                f"; {self.n_fallback_items:,} by the seasonal naive: "
+                + ", ".join(self.fallback_items)
+                + more
+            )
+        return text
+
+
+def land_run(
+    lake: Lake,
+    run: RunRecord,
+    files: RunFiles,
+    *,
+    batch_id: str,
+    lower_bound: float | None,
+    facts: Mapping[str, Any],
+    config: Mapping[str, Any] | None = None,
+) -> LandedRun:
+    """Check a run's forecasts and land them, then the run's own row; does nothing twice.
+
+    Args:
+        lake: Where to land.
+        run: The run.
+        files: Its output (deepar) and the seasonal naive's rows (sql, and fallback of deepar).
+        batch_id: The batch of the run.
+        lower_bound: Forecasts below it are raised to it; None for no bound.
+        facts: Columns of `runs` that only the caller knows: forecaster, seed, hyperparameters,
+            code_version.
+        config: DuckDB's settings.
+
+    Raises:
+        RunError: A check failed; names the series.
+    """
+    connection = duckdb.connect(":memory:", config=dict(config or {}))
+    try:
+        if run.recipe == "deepar":
+            connection.execute(
+                "create temp table forecast_by_model as "
+                "select item_id from read_json(?, format = 'newline_delimited', "
+                "columns = {item_id: 'varchar'}, maximum_object_size = 268435456)",
+                [str(files.inference)],
+            )
+        else:
+            connection.execute(
+                "create temp table forecast_by_model as "
+                "select distinct item_id from read_parquet(?)",
+                [str(files.baseline)],
+            )
+        # A kill between the two files leaves forecasts without their run; they stand as they are.
+        if not lake.has_file("forecasts", run.run_id):
+            if run.recipe == "deepar":
+                _read_output(connection, files.output, run.prediction_length)
+            staged = _stage(connection, lake, run, files.baseline, lower_bound)
+            try:
+                _check_rows(connection, staged.path, run)
+            except RunError:
+                staged.discard()
+                raise
+            staged.publish()
+        landed = _measure(connection, lake, run, files.work / "fallback_items.csv")
+    finally:
+        connection.close()
+    if not lake.has_file("runs", run.run_id):
+        lake.append(
+            "runs",
+            [
+                {
+                    **run.model_dump(),
+                    **facts,
+                    "batch_id": batch_id,
+                    "n_items": landed.n_items,
+                    "n_fallback_items": landed.n_fallback_items,
+                    "n_rows": landed.n_rows,
+                    "landed_at": utc_naive(datetime.now(UTC)),
+                }
+            ],
+            name=run.run_id,
+        )
+    return landed
+
+
+def _read_output(
+    connection: duckdb.DuckDBPyConnection, output: Path, prediction_length: int
+) -> None:
+    """Read DeepAR's answer into the table `model_output`, and check it line by line."""
+    levels = ", ".join(f'"{level}" double[]' for level in QUANTILES)
+    answer = f"struct(mean double[], quantiles struct({levels}))"
+    quantiles = ", ".join(f'SageMakerOutput.quantiles."{level}"' for level in QUANTILES)
+    try:
+        connection.execute(
+            f"""
+            create temp table model_output as
+            select item_id, SageMakerOutput.mean as mean, [{quantiles}] as quantiles
+            from read_json(?, format = 'newline_delimited', columns = {{
+                item_id: 'varchar', SageMakerOutput: {sql_text(answer)}
+            }})
+            """,
+            [str(output)],
+        )
+    except duckdb.Error as error:
+        raise RunError(
+            f"The forecasts cannot be read: {error}",
+            where=str(output),
+            fix="Look at the transform log beside it; then run again with --resume.",
+        ) from error
+    _refuse(
+        connection,
+        """
+        with problems as (
+            select item_id, 'no forecast' as problem from forecast_by_model
+            where item_id not in (select item_id from model_output where item_id is not null)
+            union all
+            select item_id, 'a forecast that was not asked for' from model_output
+            where item_id is null or item_id not in (select item_id from forecast_by_model)
+            union all
+            select item_id, 'more than one forecast' from model_output
+            group by item_id having count(*) > 1
+            union all
+            select item_id, 'a quantile or the mean is missing' from model_output
+            where mean is null or list_count(quantiles) < len(quantiles)
+            union all
+            select item_id, 'not one number for each week of the horizon' from model_output
+            where len(mean) <> $n
+                or list_bool_or([len(q) <> $n for q in quantiles])
+            union all
+            select item_id, 'a number that is not finite' from model_output
+            where list_bool_or([
+                coalesce(not isfinite(x), true) for x in list_concat(mean, flatten(quantiles))
+            ])
+        )
+        select problem, coalesce(item_id, '(no item_id)') from problems
+        """,
+        {"n": prediction_length},
+        where=output,
+    )
+
+
+def _stage(
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    run: RunRecord,
+    baseline: Path,
+    lower_bound: float | None,
+) -> StagedFile:
+    """Write the run's rows to a file of the lake that no reader sees yet."""
+    values = ", ".join(
+        f"{_landed_value(f'sorted[{n}]', lower_bound)} as {column}"
+        for n, column in enumerate(_COLUMNS, start=1)
+    )
+    own_columns = "cast($cutoff + cast(7 * horizon_weeks as integer) as date) as week_end_date, horizon_weeks"
+    from_baseline = f"""
+        select item_id, {own_columns}, mean, {", ".join(_COLUMNS)}
+        from read_parquet($baseline)
+    """
+    if run.recipe == "sql":
+        rows = from_baseline
+    else:
+        rows = f"""
+            select item_id, {own_columns}, {_landed_value("mean", lower_bound)} as mean, {values}
+            from (
+                select
+                    item_id,
+                    horizon_weeks,
+                    mean[horizon_weeks] as mean,
+                    list_sort([q[horizon_weeks] for q in quantiles]) as sorted
+                from model_output
+                cross join (
+                    select unnest(range(1, $n + 1))::integer as horizon_weeks
+                )
+            )
+            union all
+            {from_baseline}
+            where item_id not in (select item_id from forecast_by_model)
+        """
+    parameters: dict[str, Any] = {
+        "run_id": run.run_id,
+        "model_id": run.model_id,
+        "cutoff": run.cutoff_date,
+        "baseline": str(baseline),
+    }
+    if run.recipe == "deepar":
+        parameters["n"] = run.prediction_length
+    return lake.stage_query(
+        connection,
+        "forecasts",
+        f"""
+        select
+            $run_id as run_id, $model_id as model_id, cast($cutoff as date) as cutoff_date, rows.*
+        from ({rows}) as rows
+        order by item_id, horizon_weeks
+        """,
+        parameters,
+        name=run.run_id,
+    )
+
+
+def _landed_value(value: str, lower_bound: float | None) -> str:
+    rounded = f"cast(format('{{:.{SIGNIFICANT_DIGITS}g}}', {value}) as double)"
+    return rounded if lower_bound is None else f"greatest({rounded}, {lower_bound!r}::double)"
+
+
+def _check_rows(connection: duckdb.DuckDBPyConnection, path: Path, run: RunRecord) -> None:
+    """Refuse rows of any recipe that readers could not rely on."""
+    numbers = ", ".join(("mean", *_COLUMNS))
+    _refuse(
+        connection,
+        f"""
+        with landed as (select * from read_parquet($path)),
+        problems as (
+            select item_id, 'not one row for each week of the horizon' as problem from landed
+            group by item_id
+            having count(*) <> $n or count(distinct horizon_weeks) <> $n
+                or min(horizon_weeks) <> 1 or max(horizon_weeks) <> $n
+            union all
+            select distinct item_id, 'a number that is missing or not finite' from landed
+            where list_bool_or([coalesce(not isfinite(x), true) for x in [{numbers}]])
+            union all
+            select distinct item_id, 'quantiles that cross' from landed
+            where [{", ".join(_COLUMNS)}] <> list_sort([{", ".join(_COLUMNS)}])
+        )
+        select problem, item_id from problems
+        """,
+        {"path": str(path), "n": run.prediction_length},
+        where=Path(run.run_id),
+    )
+
+
+def _refuse(
+    connection: duckdb.DuckDBPyConnection,
+    problems: str,
+    parameters: Mapping[str, Any],
+    *,
+    where: Path,
+) -> None:
+    """Raise if a query of (problem, item_id) has rows; names some items of each problem."""
+    found = connection.execute(
+        f"""
+        select problem, count(*), list(item_id order by item_id)[1:{_NAMED}]
+        from ({problems}) as problems(problem, item_id) group by problem order by problem
+        """,
+        dict(parameters),
+    ).fetchall()
+    if found:
+        raise RunError(
+            "The forecasts are not complete and sound:\n"
+            + "\n".join(
+                f"  {problem}: {n:,} series ({', '.join(items)}{', …' if n > len(items) else ''})"
+                for problem, n, items in found
+            ),
+            where=str(where),
+            fix="Nothing was landed. Look at the logs of the run's work folder; then run again "
+            "with --resume.",
+        )
+
+
+def _measure(
+    connection: duckdb.DuckDBPyConnection, lake: Lake, run: RunRecord, listing: Path
+) -> LandedRun:
+    """Count the landed rows, and list the fallback's series beside the run's logs."""
+    path = str(lake.folder("forecasts") / f"{run.run_id}.parquet")
+    row = connection.execute(
+        """
+        select
+            count(distinct item_id),
+            count(*),
+            list(distinct item_id order by item_id) filter (
+                where item_id not in (select item_id from forecast_by_model)
+            )
+        from read_parquet(?)
+        """,
+        [path],
+    ).fetchone()
+    assert row is not None
+    n_items, n_rows, fallback = row[0], row[1], row[2] or []
+    if fallback:
+        listing.parent.mkdir(parents=True, exist_ok=True)
+        listing.write_text("item_id\n" + "\n".join(fallback) + "\n", encoding="utf-8")
+    return LandedRun(n_items, len(fallback), n_rows, tuple(fallback[:_NAMED]))

@@ -1,0 +1,78 @@
+"""One writer a home: a file lock that the kernel releases when its holder dies."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from salescast.errors import RunError
+
+
+def owner_file(home: Path) -> Path:
+    """JSON with the holder of the lock, beside the lock."""
+    return home / "lock.json"
+
+
+@contextmanager
+def hold_lock(home: Path, command: str) -> Iterator[None]:
+    """Hold the home's lock while the block runs.
+
+    Child processes inherit the lock, so an orphan of a killed command keeps it until it ends
+    and never meets the next command's writes.
+
+    Args:
+        home: The home folder; made if it is not there.
+        command: What the holder does, told to whoever is refused.
+
+    Raises:
+        RunError: Another process holds the lock.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "lock").open("a") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise _refusal(home) from None
+        os.set_inheritable(handle.fileno(), True)
+        owner = {
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "command": command,
+            "since": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        part = home / ".lock.json"
+        part.write_text(json.dumps(owner) + "\n", encoding="utf-8")
+        part.replace(owner_file(home))
+        try:
+            yield
+        finally:
+            owner_file(home).unlink(missing_ok=True)
+
+
+def lock_owner(home: Path) -> dict[str, Any]:
+    """Who holds the lock, or held it when it was killed; empty if nobody says so."""
+    try:
+        owner = json.loads(owner_file(home).read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
+    return owner if isinstance(owner, dict) else {}
+
+
+def _refusal(home: Path) -> RunError:
+    owner = lock_owner(home)
+    pid = owner.get("pid", "?")
+    return RunError(
+        f"Another command is at work in this home: {owner.get('command', 'unknown')} "
+        f"(process {pid} on {owner.get('host', 'unknown host')}, "
+        f"since {owner.get('since', 'unknown')}).",
+        where=str(home / "lock"),
+        fix="Wait until it has ended. If that process was killed, a child of it is still "
+        "finishing: wait for it or stop it; the lock is free once both have ended.",
+    )

@@ -1,0 +1,438 @@
+"""The mapping: a YAML that describes one data source, so that nobody renames data."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping as MappingType
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+import duckdb
+import yaml
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    StrictBool,
+    StrictInt,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from salescast.errors import UserError
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+NULL_TEXTS = ("", "NA", "NULL", "null", "NaN", "nan")
+
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+Level = Literal["store", "department"]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=100)]
+NonEmpty = Annotated[str, Field(min_length=1)]
+SettingsRow = tuple[str, str, str, str | None]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _as_date(value: Any) -> Any:
+    if isinstance(value, str) or type(value) is date:
+        return value
+    raise ValueError(f"{value!r} is not a date like 2026-11-27")
+
+
+class RelatedSeries(_Strict):
+    """One related series: where it stands and how a week is made of it."""
+
+    column: NonEmpty | None = None
+    known_future: StrictBool = False
+    weekly_aggregation: Literal["sum", "mean", "min", "max", "last"] = "mean"
+    fill: Literal["none", "forward", "zero"] = "none"
+
+
+class TableMapping(_Strict):
+    """Files of one table and the columns that they hold.
+
+    `optional` names columns that a file may lack; they land empty then.
+    """
+
+    allowed: ClassVar[tuple[str, ...]] = ()
+    required: ClassVar[tuple[str, ...]] = ()
+    constant: ClassVar[tuple[str, ...]] = ()
+
+    file: Annotated[list[NonEmpty], BeforeValidator(_as_list), Field(min_length=1)]
+    columns: dict[str, NonEmpty]
+    constants: dict[str, NonEmpty] = {}
+    optional: list[str] = []
+
+    @field_validator("file")
+    @classmethod
+    def _stay_in_folder(cls, patterns: list[str]) -> list[str]:
+        for pattern in patterns:
+            path = PurePosixPath(pattern)
+            if path.is_absolute() or ".." in path.parts or not path.parts:
+                raise ValueError(f"{pattern!r} is not a pattern inside the folder that is ingested")
+        return patterns
+
+    @model_validator(mode="after")
+    def _check_columns(self) -> Self:
+        for key, names in (("columns", self.columns), ("constants", self.constants)):
+            for name in names:
+                if name not in self.allowed:
+                    raise ValueError(
+                        f"{key} has {name!r}, which is no column of this table"
+                        f"{_closest(name, self.allowed)}; known: {', '.join(self.allowed)}"
+                    )
+        for name in self.constants:
+            if name in self.columns:
+                raise ValueError(f"{name!r} is given in columns and in constants; keep one")
+            if name not in self.constant:
+                raise ValueError(f"{name!r} cannot be a constant")
+        for name in self.required:
+            if name not in self.columns and name not in self.constants:
+                hint = f", or constants.{name}: all" if name in self.constant else ""
+                raise ValueError(f"{name!r} is needed: add columns.{name}{hint}")
+        for name in self.optional:
+            if name not in self.columns:
+                raise ValueError(f"optional has {name!r}, which columns does not have")
+            if name in self.required:
+                raise ValueError(f"{name!r} is needed and cannot be optional")
+        _refuse_repeated(self.source_columns())
+        return self
+
+    def source_columns(self) -> dict[str, str]:
+        """Columns of the file by the name they get."""
+        return dict(self.columns)
+
+
+class SalesTable(TableMapping):
+    """Where sales come from."""
+
+    allowed = ("store", "department", "date", "sales", "is_holiday", "is_stocked_out")
+    required = ("store", "department", "date", "sales")
+    constant = ("store", "department")
+
+
+class RelatedTable(TableMapping):
+    """Where related series come from; `series: all` takes every other numeric column."""
+
+    allowed = ("store", "department", "date")
+    required = ("store", "date")
+    constant = ("store", "department")
+
+    series: Literal["all"] | dict[Name, RelatedSeries]
+
+    @field_validator("series", mode="before")
+    @classmethod
+    def _bare_names(cls, value: Any) -> Any:
+        if not isinstance(value, dict) and value != "all":
+            raise ValueError("give 'all' or one entry a series")
+        if isinstance(value, dict):
+            return {name: {} if spec is None else spec for name, spec in value.items()}
+        return value
+
+    def source_columns(self) -> dict[str, str]:
+        """Columns of the file by the name they get, listed series included."""
+        if isinstance(self.series, str):
+            return dict(self.columns)
+        series = {f"series.{name}": spec.column or name for name, spec in self.series.items()}
+        return {**self.columns, **series}
+
+
+class StoresTable(TableMapping):
+    """Where the attributes of stores come from."""
+
+    allowed = ("store", "type", "size", "region", "opened_on", "closed_on")
+    required = ("store",)
+    constant = ("type", "region")
+
+
+class DepartmentsTable(TableMapping):
+    """Where the attributes of departments come from."""
+
+    allowed = ("department", "name", "category")
+    required = ("department",)
+    constant = ("category",)
+
+
+class Tables(_Strict):
+    """The tables of a source; only sales is required."""
+
+    sales: SalesTable
+    related: RelatedTable | None = None
+    stores: StoresTable | None = None
+    departments: DepartmentsTable | None = None
+
+    def present(self) -> dict[str, TableMapping]:
+        """The tables that the mapping describes, by name."""
+        found = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: table for name, table in found.items() if table is not None}
+
+
+class CalendarEvent(_Strict):
+    """An event of the source's own, at one or more dates."""
+
+    name: Name
+    dates: Annotated[list[Annotated[date, BeforeValidator(_as_date)]], Field(min_length=1)]
+    lead_days: Annotated[StrictInt, Field(ge=0, le=366)] = 0
+
+
+class Mapping(_Strict):
+    """What one data source looks like and how its weeks are made."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=60)]
+    description: str = ""
+    grain: Literal["daily", "weekly"]
+    week_label: Literal["start", "end"] = "end"
+    week_ends_on: Weekday
+    missing_means: Literal["unknown", "zero"] = "unknown"
+    duplicates: Literal["reject", "sum"] = "reject"
+    lower_bound: Decimal | None = Decimal(0)
+    holiday_weight: Annotated[Decimal, Field(gt=0)] = Decimal(1)
+    calendar_region: NonEmpty = "US"
+    null_texts: list[str] = list(NULL_TEXTS)
+    decimal_sign: Literal[".", ","] = "."
+    date_format: str = "%Y-%m-%d"
+    calendar_events: list[CalendarEvent] = []
+    tables: Tables
+
+    _path: Path | None = PrivateAttr(default=None)
+
+    @property
+    def path(self) -> str:
+        """File that the mapping was read from, for messages."""
+        return str(self._path) if self._path else f"mapping {self.name}"
+
+    @property
+    def label_weekday(self) -> str:
+        """Weekday that the dates of a weekly source must have."""
+        last = WEEKDAYS.index(self.week_ends_on)
+        return WEEKDAYS[last if self.week_label == "end" else (last + 1) % 7]
+
+    @field_validator("lower_bound", "holiday_weight", mode="before")
+    @classmethod
+    def _only_numbers(cls, value: Any) -> Any:
+        if isinstance(value, bool):
+            raise ValueError("give a number")
+        return value
+
+    @field_validator("date_format")
+    @classmethod
+    def _check_date_format(cls, text: str) -> str:
+        if problem := _date_format_problem(text):
+            raise ValueError(problem)
+        return text
+
+    @field_validator("calendar_events")
+    @classmethod
+    def _events_once(cls, events: list[CalendarEvent]) -> list[CalendarEvent]:
+        seen: set[tuple[str, date]] = set()
+        for event in events:
+            for day in event.dates:
+                if (event.name, day) in seen:
+                    raise ValueError(f"event {event.name!r} is given twice for {day}")
+                seen.add((event.name, day))
+        return events
+
+    def settings_rows(self, found: MappingType[str, Level] | None = None) -> list[SettingsRow]:
+        """Rows (section, name, attribute, value) that models read as the settings of the source.
+
+        Args:
+            found: Level of each related series that is in the landing, in the order wanted for
+                series that the mapping does not list. Without it the listed series are taken as
+                landed. A listed series that is not in the landing is not registered.
+        """
+        source: dict[str, str | None] = {
+            "mapping_name": self.name,
+            "grain": self.grain,
+            "week_label": self.week_label,
+            "week_ends_on": self.week_ends_on,
+            "missing_means": self.missing_means,
+            "duplicates": self.duplicates,
+            "lower_bound": None if self.lower_bound is None else _plain(self.lower_bound),
+            "holiday_weight": _plain(self.holiday_weight),
+            "calendar_region": self.calendar_region,
+        }
+        rows: list[SettingsRow] = [("source", "", key, value) for key, value in source.items()]
+        for position, (name, level, spec) in enumerate(self._registered(found), start=1):
+            attributes = {
+                "known_future": str(spec.known_future).lower(),
+                "weekly_aggregation": spec.weekly_aggregation,
+                "fill": spec.fill,
+                "level": level,
+                "position": str(position),
+            }
+            rows += [("related_series", name, key, value) for key, value in attributes.items()]
+        for event in self.calendar_events:
+            for day in event.dates:
+                row = ("calendar_event", event.name, day.isoformat(), str(event.lead_days))
+                rows.append(row)
+        return rows
+
+    def _registered(
+        self, found: MappingType[str, Level] | None
+    ) -> list[tuple[str, Level, RelatedSeries]]:
+        related = self.tables.related
+        if related is None:
+            return []
+        if isinstance(related.series, str):
+            return [(name, level, RelatedSeries()) for name, level in (found or {}).items()]
+        given = {*related.columns, *related.constants}
+        mapped: Level = "department" if "department" in given else "store"
+        if found is None:
+            return [(name, mapped, spec) for name, spec in related.series.items()]
+        return [(name, found[name], spec) for name, spec in related.series.items() if name in found]
+
+
+@cache
+def _date_format_problem(text: str) -> str | None:
+    """What is wrong with a date format, judged by the engine that will parse with it."""
+    query = "select try_strptime(strftime(date '2011-12-31', $f), $f) = date '2011-12-31'"
+    with duckdb.connect() as con:
+        try:
+            row = con.execute(query, {"f": text}).fetchone()
+        except duckdb.Error as error:
+            return f"{text!r} is not a date format: {error}"
+    return None if row and row[0] else f"{text!r} lacks year, month or day; '%d/%m/%Y' has them"
+
+
+def load_mapping(name_or_path: str | Path, mappings_dir: Path) -> Mapping:
+    """Read a mapping by its name in the folder of mappings, or by its path.
+
+    Raises:
+        UserError: No such mapping, not YAML, or keys and values that do not fit; the message
+            names the file and the path of each key.
+    """
+    path = _find(name_or_path, mappings_dir)
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
+    except OSError as error:
+        raise UserError(f"the mapping cannot be read: {error.strerror}", where=str(path)) from error
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
+        raise UserError(
+            f"the mapping is not valid YAML: {error}",
+            where=str(path),
+            fix="indent with spaces, and put texts with special signs in quotes",
+        ) from error
+    if not isinstance(content, dict):
+        raise UserError(
+            "the mapping is not a list of keys and values",
+            where=str(path),
+            fix="start from a copy of mappings/retail.yml",
+        )
+    content.setdefault("name", path.stem)
+    try:
+        mapping = Mapping.model_validate(content)
+    except ValidationError as error:
+        raise _told(error, path) from error
+    mapping._path = path
+    return mapping
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML loader that refuses a key given twice, of which the last would win silently."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key {key.value!r} is given twice", key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _find(name_or_path: str | Path, mappings_dir: Path) -> Path:
+    given = Path(name_or_path)
+    is_path = len(given.parts) > 1 or given.suffix in {".yml", ".yaml"}
+    path = given if is_path else mappings_dir / f"{given}.yml"
+    if not path.is_file():
+        names = sorted(p.stem for p in mappings_dir.glob("*.yml"))
+        raise UserError(
+            f"there is no mapping {str(name_or_path)!r}{_closest(str(name_or_path), names)}",
+            where=str(path),
+            fix=f"give the path of a YAML file, or one of: {', '.join(names) or '(none)'}",
+        )
+    return path
+
+
+def _told(error: ValidationError, path: Path) -> UserError:
+    # `series` may be a word or a dict: the complaint that a dict is not the word is of no use.
+    problems = [
+        _problem(dict(item))
+        for item in error.errors()
+        if not any(str(part).startswith("literal[") for part in item["loc"])
+    ]
+    if len(problems) == 1:
+        key, message, fix = problems[0]
+        return UserError(message, where=f"{path}: {key}", fix=fix)
+    lines = [f"{key}: {message}" for key, message, _ in problems]
+    return UserError(
+        "\n    ".join([f"the mapping has {len(problems)} problems:", *lines]),
+        where=str(path),
+        fix="; ".join(dict.fromkeys(fix for _, _, fix in problems)),
+    )
+
+
+def _problem(item: dict[str, Any]) -> tuple[str, str, str]:
+    loc = [str(part) for part in item["loc"] if not str(part).startswith("dict[")]
+    key = ".".join(loc) or "(top)"
+    if item["type"] == "extra_forbidden":
+        known = _known_keys(loc[:-1])
+        message = f"unknown key {loc[-1]!r}{_closest(loc[-1], known)}"
+        return key, message, f"known: {', '.join(known)}"
+    if item["type"] == "missing":
+        return key, f"the key {loc[-1]!r} is missing", f"add {key}"
+    if item["type"] == "string_type":
+        return key, f"{item['input']!r} is not a text", "put the value in quotes"
+    message = str(item["msg"]).removeprefix("Value error, ")
+    if item["type"] != "value_error" and not isinstance(item["input"], dict | list):
+        message = f"{item['input']!r}: {message}"
+    return key, message, f"correct {key}; mappings/retail.yml explains each key"
+
+
+def _known_keys(parents: list[str]) -> list[str]:
+    """Keys that the part of a mapping at a path may have."""
+    models: dict[str, type[BaseModel]] = {
+        "": Mapping,
+        "tables": Tables,
+        "tables.sales": SalesTable,
+        "tables.related": RelatedTable,
+        "tables.stores": StoresTable,
+        "tables.departments": DepartmentsTable,
+    }
+    place = ".".join(parents)
+    if place in models:
+        return list(models[place].model_fields)
+    return list((CalendarEvent if parents[0] == "calendar_events" else RelatedSeries).model_fields)
+
+
+def _refuse_repeated(columns: MappingType[str, str]) -> None:
+    users: dict[str, list[str]] = {}
+    for name, column in columns.items():
+        users.setdefault(column, []).append(name)
+    for column, names in users.items():
+        if len(names) > 1:
+            raise ValueError(f"column {column!r} of the file is given for {' and '.join(names)}")
+
+
+def _closest(name: str, known: MappingType[str, Any] | tuple[str, ...] | list[str]) -> str:
+    by_lower = {item.lower(): item for item in known}
+    near = difflib.get_close_matches(name.lower(), list(by_lower), n=1)
+    return f" (did you mean {by_lower[near[0]]!r}?)" if near else ""
+
+
+def _plain(number: Decimal) -> str:
+    text = format(number, "f")
+    return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"

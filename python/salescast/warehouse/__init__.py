@@ -1,0 +1,115 @@
+"""What the week asks of a warehouse: build, hand over the exports, publish."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from salescast.child import Progress
+from salescast.errors import UserError
+
+if TYPE_CHECKING:
+    from salescast.settings import Settings
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """What one dbt invocation did; `seconds` are dbt's own, without its start-up."""
+
+    seconds: float
+    n_nodes: int
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Cutoff:
+    """A requested cutoff as the warehouse resolved it; `has_sales` if its week is complete."""
+
+    cutoff_date: date
+    horizon_weeks: int
+    kind: Literal["forecast", "backtest"]
+    has_sales: bool
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What the lake holds, read without a build.
+
+    `data_hash` changes with each load, retraction and change of settings. Dates are the first
+    and last sale; `cutoff_request` is the newest request of cutoffs.
+    """
+
+    data_hash: str
+    first_date: date | None
+    last_date: date | None
+    week_ends_on: str | None
+    lower_bound: float | None
+    cutoff_request: str | None
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How a trained model reads the columns of an export.
+
+    `features` are the names of `dynamic_feat` in order; `categories` is a Parquet file with
+    cat_position, code and category_value.
+    """
+
+    features: tuple[str, ...]
+    categories: Path
+
+
+class Warehouse(Protocol):
+    """One engine with the dbt project on it, and the lake it stands on."""
+
+    def landed(self) -> Landed:
+        """What the lake holds now."""
+
+    def build(
+        self, selector: str | None, *, full_refresh: bool = False, exclude_unit_tests: bool = True
+    ) -> BuildResult:
+        """Run the models, seeds and tests of a selector, or all of them.
+
+        Raises:
+            RunError: A model or an error-severity test failed; names each with its message.
+        """
+
+    def cutoffs(self) -> list[Cutoff]:
+        """The cutoffs that the exports are built for, oldest first."""
+
+    def export_training(self, cutoff: date, to: Path) -> int:
+        """Write the training records of a cutoff as JSON lines; returns their number."""
+
+    def export_encoding(self, cutoff: date, to: Path) -> Encoding:
+        """Write the category map of a cutoff into the folder `to`; returns it with the features."""
+
+    def export_inference(self, cutoff: date, to: Path, encoding: Encoding) -> int:
+        """Write the inference records of a cutoff as the encoding's model reads them.
+
+        Series with a category that the model has not seen are left out.
+        """
+
+    def export_baseline(self, relation: str, cutoff: date, to: Path) -> int:
+        """Write the forecasts of a SQL model at a cutoff as Parquet; returns the rows."""
+
+    def publish(self) -> Path:
+        """Put the marts and reports where readers open them; returns the place."""
+
+
+def open_warehouse(settings: Settings, progress: Progress = lambda _: None) -> Warehouse:
+    """The warehouse that the settings name.
+
+    Raises:
+        UserError: The target is not available yet.
+    """
+    if settings.target != "dev":
+        raise UserError(
+            f"The target {settings.target} is not available yet.",
+            where="SALESCAST_TARGET",
+            fix="Unset it, or set it to dev.",
+        )
+    from salescast.warehouse.duckdb import DuckDBWarehouse
+
+    return DuckDBWarehouse(settings, progress)

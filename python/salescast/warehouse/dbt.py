@@ -1,0 +1,223 @@
+"""dbt as a subprocess: progress from its events, failures from its results."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from salescast.child import Progress, run_child
+from salescast.errors import RunError
+from salescast.warehouse import BuildResult
+
+_FAILED = {"error", "fail", "runtime error", "partial success"}
+_FINISHED_EVENTS = {
+    "LogModelResult",
+    "LogTestResult",
+    "LogSeedResult",
+    "LogSnapshotResult",
+    "LogNodeResult",
+    "LogNodeNoOpResult",
+    "SkippingDetails",
+    "LogSkipBecauseError",
+}
+_LOCK_ERRORS = ("Could not set lock on file", "Conflicting lock is held")
+
+FailingRows = Callable[[str], list[str]]
+"""Takes the SQL of a failed data test, gives up to five of its rows as text."""
+
+
+@dataclass(frozen=True)
+class DbtProject:
+    """Where a dbt project is, and the folder of the home that dbt writes into."""
+
+    folder: Path
+    home: Path
+    environment: Mapping[str, str]
+
+    @property
+    def target(self) -> Path:
+        """Folder of dbt's manifest, results and compiled SQL."""
+        return self.home / "dbt" / "target"
+
+    @property
+    def logs(self) -> Path:
+        """Folder of dbt's own log and of the last invocation's events."""
+        return self.home / "dbt" / "logs"
+
+
+def dbt_build(
+    project: DbtProject,
+    selector: str | None,
+    *,
+    full_refresh: bool,
+    exclude_unit_tests: bool,
+    progress: Progress,
+    failing_rows: FailingRows,
+) -> BuildResult:
+    """Run `dbt build` on a selector.
+
+    Args:
+        project: The project and the home it builds into.
+        selector: A name of `selectors.yml`; None for the whole project.
+        full_refresh: Rebuild incremental models from nothing.
+        exclude_unit_tests: Leave out unit tests, which no data can change.
+        progress: Told how many nodes are done.
+        failing_rows: Looks up rows of a failed data test once dbt has let go of the warehouse.
+
+    Raises:
+        RunError: A node failed, dbt could not start, or the warehouse file is open elsewhere.
+    """
+    command = [
+        sys.executable,
+        "-W",
+        "ignore::RuntimeWarning",
+        "-m",
+        "dbt.cli.main",
+        "--log-format",
+        "json",
+        "--log-level",
+        "info",
+        "--no-version-check",
+        "--no-send-anonymous-usage-stats",
+        "--log-path",
+        str(project.logs),
+        "build",
+        "--project-dir",
+        str(project.folder),
+        "--profiles-dir",
+        str(project.folder),
+        "--target-path",
+        str(project.target),
+    ]
+    if selector:
+        command += ["--selector", selector]
+    if full_refresh:
+        command.append("--full-refresh")
+    if exclude_unit_tests:
+        command += ["--exclude-resource-type", "unit_test"]
+
+    results_file = project.target / "run_results.json"
+    results_file.unlink(missing_ok=True)
+    task = f"dbt build {selector}" if selector else "dbt build"
+    events = _Events(task, progress)
+    log = project.logs / "last_build.jsonl"
+    progress(f"{task}: starting")
+    status = run_child(
+        command,
+        log=log,
+        on_line=events.take,
+        environment=project.environment,
+        cwd=project.folder,
+    )
+    if events.locked:
+        raise RunError(
+            "The warehouse file is open in another program.",
+            where=str(project.home / "warehouse.duckdb"),
+            fix="Close it (a bare `dbt build`, a DuckDB shell, a notebook) and try again; "
+            "readers should open marts.duckdb.",
+        )
+    results = _read_json(results_file)
+    nodes = _read_json(project.target / "manifest.json").get("nodes", {}) if results else {}
+    failures = [r for r in results.get("results", []) if r.get("status") in _FAILED]
+    if failures:
+        raise RunError(
+            f"{task} failed at {len(failures)} "
+            f"{'node' if len(failures) == 1 else 'nodes'}:\n"
+            + "\n".join(
+                _describe(r, nodes.get(r["unique_id"], {}), failing_rows) for r in failures
+            ),
+            where=str(project.logs),
+            fix="Mend what the nodes name (data, mapping or SQL), then run the same command "
+            "with --resume.",
+        )
+    if status != 0 or not results:
+        raise RunError(
+            f"{task} did not start its work (exit status {status}):\n"
+            + "\n".join(f"  {line}" for line in events.last_errors() or ["no message"]),
+            where=str(log),
+            fix="Mend the dbt project; `dbt parse` shows the same error.",
+        )
+    warned = tuple(
+        f"{_name(r)}: {_first_line(r.get('message'))}"
+        for r in results["results"]
+        if r.get("status") == "warn"
+    )
+    return BuildResult(
+        seconds=float(results.get("elapsed_time", 0.0)),
+        n_nodes=len(results["results"]),
+        warnings=warned,
+    )
+
+
+class _Events:
+    """Reads dbt's log lines: counts finished nodes, keeps errors."""
+
+    def __init__(self, task: str, progress: Progress) -> None:
+        self._task = task
+        self._progress = progress
+        self._done = 0
+        self._errors: list[str] = []
+        self.locked = False
+
+    def take(self, line: str) -> None:
+        try:
+            event = json.loads(line)
+            info, data = event["info"], event["data"]
+        except (json.JSONDecodeError, KeyError, TypeError):
+            # Not an event: a traceback of Python or a library's own print.
+            self._keep_error(line)
+            return
+        if info.get("level") == "error":
+            self._keep_error(str(info.get("msg", "")))
+        total = data.get("total")
+        if info.get("name") in _FINISHED_EVENTS and total:
+            self._done += 1
+            self._progress(f"{self._task}: {self._done}/{total} nodes")
+
+    def _keep_error(self, text: str) -> None:
+        if any(sign in text for sign in _LOCK_ERRORS):
+            self.locked = True
+        if text.strip():
+            self._errors.append(text.strip())
+
+    def last_errors(self) -> list[str]:
+        lines = [line for error in self._errors for line in error.splitlines() if line.strip()]
+        return lines[-12:]
+
+
+def _describe(result: Mapping[str, Any], node: Mapping[str, Any], failing_rows: FailingRows) -> str:
+    lines = [f"  {_name(result)}: {_indent(result.get('message'))}"]
+    meta = (node.get("config") or {}).get("meta") or {}
+    if help_text := meta.get("help"):
+        lines.append(f"    what to do: {_indent(help_text)}")
+    sql = result.get("compiled_code")
+    if result.get("status") == "fail" and result["unique_id"].startswith("test.") and sql:
+        rows = failing_rows(sql)
+        lines += [f"    row: {row}" for row in rows]
+    return "\n".join(lines)
+
+
+def _name(result: Mapping[str, Any]) -> str:
+    kind, _, *rest = str(result["unique_id"]).split(".")
+    return f"{kind} {rest[0] if rest else ''}".strip()
+
+
+def _first_line(message: Any) -> str:
+    lines = str(message or "no message").strip().splitlines()
+    return lines[0] if lines else "no message"
+
+
+def _indent(message: Any) -> str:
+    return "\n    ".join(str(message or "no message").strip().splitlines()[:12])
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,334 @@
+"""The embedded warehouse: one DuckDB file, opened only under the home's lock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from salescast.child import Progress
+from salescast.errors import RunError, UserError
+from salescast.lake import Lake
+from salescast.settings import Settings
+from salescast.warehouse import BuildResult, Cutoff, Encoding, Landed
+from salescast.warehouse.dbt import DbtProject, dbt_build
+from salescast.warehouse.marts import publish_marts
+
+_CATEGORY_COLUMNS = ("store_id", "department_id")
+"""Columns of exp_series whose codes stand in `cat`, by cat_position."""
+
+
+class DuckDBWarehouse:
+    """`home/warehouse.duckdb` with the lake in `home/lake`."""
+
+    def __init__(self, settings: Settings, progress: Progress = lambda _: None) -> None:
+        """Keep the settings; nothing is opened before it is needed."""
+        self._settings = settings
+        self._progress = progress
+
+    def landed(self) -> Landed:
+        """What the lake holds now."""
+        lake = Lake(self._settings.lake)
+        with _connect(self._settings) as connection:
+            row = connection.execute(
+                f"""
+                with active_loads as (
+                    select load_id from ({lake.scan_sql("raw_loads")})
+                    where load_id not in (
+                        select load_id from ({lake.scan_sql("raw_retractions")})
+                    )
+                ),
+                settings as (
+                    select * from ({lake.scan_sql("settings")})
+                    qualify settings_id = max(settings_id) over ()
+                ),
+                sales as (
+                    select try_cast("date" as date) as sold_on
+                    from ({lake.scan_sql("raw_sales")})
+                    where load_id in (select load_id from active_loads)
+                        and regexp_matches("date", '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}$')
+                )
+                select
+                    sha256(concat_ws(
+                        ',',
+                        (select string_agg(load_id, ',' order by load_id) from active_loads),
+                        (select max(settings_id) from settings)
+                    )),
+                    (select min(sold_on) from sales),
+                    (select max(sold_on) from sales),
+                    (
+                        select max(value) from settings
+                        where section = 'source' and attribute = 'week_ends_on'
+                    ),
+                    (
+                        select max(try_cast(value as double)) from settings
+                        where section = 'source' and attribute = 'lower_bound'
+                    ),
+                    (select max(request_id) from ({lake.scan_sql("requested_cutoffs")}))
+                """
+            ).fetchone()
+        assert row is not None
+        return Landed(*row)
+
+    def build(
+        self, selector: str | None, *, full_refresh: bool = False, exclude_unit_tests: bool = True
+    ) -> BuildResult:
+        """Run the models, seeds and tests of a selector, or all of them.
+
+        Raises:
+            RunError: A model or an error-severity test failed; names each with its message.
+        """
+        settings = self._settings
+        settings.spill.mkdir(parents=True, exist_ok=True)
+        return dbt_build(
+            DbtProject(settings.project, settings.home, settings.environment()),
+            selector,
+            full_refresh=full_refresh,
+            exclude_unit_tests=exclude_unit_tests,
+            progress=self._progress,
+            failing_rows=self._failing_rows,
+        )
+
+    def cutoffs(self) -> list[Cutoff]:
+        """The cutoffs that the exports are built for, oldest first."""
+        with self._open() as connection:
+            rows = connection.execute(
+                f"""
+                select cutoff_date, horizon_weeks, kind, has_sales
+                from {self._table("exports", "exp_cutoffs")} order by cutoff_date
+                """
+            ).fetchall()
+        return [Cutoff(*row) for row in rows]
+
+    def export_training(self, cutoff: date, to: Path) -> int:
+        """Write the training records of a cutoff as JSON lines; returns their number."""
+        with self._open() as connection:
+            columns = ['series_start as "start"', "target"]
+            if self._count(connection, "exp_categories", cutoff):
+                columns.append("cat")
+            if self._count(connection, "exp_features", cutoff):
+                columns.append("dynamic_feat")
+            return _copy(
+                connection,
+                # Series in random order is what the algorithm asks for; this one is the same
+                # on every machine.
+                f"""
+                select {", ".join(columns)} from {self._table("exports", "exp_deepar__train")}
+                where cutoff_date = ? order by md5(item_id)
+                """,
+                [cutoff],
+                to,
+                "format json",
+            )
+
+    def export_encoding(self, cutoff: date, to: Path) -> Encoding:
+        """Write the category map of a cutoff into the folder `to`; returns it with the features."""
+        categories = to / "categories.parquet"
+        with self._open() as connection:
+            _copy(
+                connection,
+                f"""
+                select cat_position, code, category_value
+                from {self._table("exports", "exp_categories")}
+                where cutoff_date = ? order by cat_position, code
+                """,
+                [cutoff],
+                categories,
+                "format parquet",
+            )
+            return Encoding(self._features(connection, cutoff), categories)
+
+    def export_inference(self, cutoff: date, to: Path, encoding: Encoding) -> int:
+        """Write the inference records of a cutoff as the encoding's model reads them.
+
+        Series with a category that the model has not seen are left out.
+
+        Raises:
+            UserError: The warehouse has no feature of a name that the model was trained with.
+        """
+        with self._open() as connection:
+            columns = ["records.item_id", 'records.series_start as "start"', "records.target"]
+            joins, conditions = [], []
+            parameters: list[Any] = []
+            positions = connection.execute(
+                "select distinct cat_position from read_parquet(?) order by cat_position",
+                [str(encoding.categories)],
+            ).fetchall()
+            for (position,) in positions:
+                known = f"known_{position}"
+                joins.append(
+                    f"left join read_parquet(?) as {known} on {known}.cat_position = {position}"
+                    f" and {known}.category_value = series.{_CATEGORY_COLUMNS[position]}"
+                )
+                conditions.append(f"and {known}.code is not null")
+                parameters.append(str(encoding.categories))
+            if positions:
+                codes = ", ".join(f"known_{position}.code" for (position,) in positions)
+                columns.append(f"[{codes}] as cat")
+            if encoding.features:
+                columns.append(
+                    self._feature_column(connection, cutoff, encoding.features) + " as dynamic_feat"
+                )
+            return _copy(
+                connection,
+                f"""
+                select {", ".join(columns)}
+                from {self._table("exports", "exp_deepar__inference")} as records
+                inner join {self._table("exports", "exp_series")} as series
+                    on records.item_id = series.item_id
+                    and records.cutoff_date = series.cutoff_date
+                {" ".join(joins)}
+                where records.cutoff_date = ? {" ".join(conditions)}
+                order by md5(records.item_id)
+                """,
+                [*parameters, cutoff],
+                to,
+                "format json",
+            )
+
+    def export_baseline(self, relation: str, cutoff: date, to: Path) -> int:
+        """Write the forecasts of a SQL model at a cutoff as Parquet; returns the rows.
+
+        Raises:
+            UserError: The warehouse has no baseline of that name.
+        """
+        with self._open() as connection:
+            try:
+                return _copy(
+                    connection,
+                    f"""
+                    select * from {self._table("baselines", relation)} where cutoff_date = ?
+                    order by item_id, horizon_weeks
+                    """,
+                    [cutoff],
+                    to,
+                    "format parquet",
+                )
+            except duckdb.CatalogException as error:
+                raise UserError(
+                    f"The warehouse has no baseline {relation}.",
+                    where="models.toml",
+                    fix="Name a model of models/baselines as the relation.",
+                ) from error
+
+    def publish(self) -> Path:
+        """Copy the marts and reports into `home/marts.duckdb`; returns its path."""
+        settings = self._settings
+        publish_marts(
+            settings.warehouse_file,
+            settings.marts_file,
+            schemas=(f"{settings.schema_prefix}_marts", f"{settings.schema_prefix}_reports"),
+            config=_config(settings),
+        )
+        return settings.marts_file
+
+    def _failing_rows(self, sql: str) -> list[str]:
+        with self._open() as connection:
+            try:
+                found = connection.execute(f"select * from ({sql}) limit 5")
+            except duckdb.Error as error:
+                return [f"(the rows could not be read: {error})"]
+            names = [column[0] for column in found.description or []]
+            return [
+                ", ".join(f"{name} = {value}" for name, value in zip(names, row, strict=True))
+                for row in found.fetchall()
+            ]
+
+    def _features(self, connection: duckdb.DuckDBPyConnection, cutoff: date) -> tuple[str, ...]:
+        rows = connection.execute(
+            f"select feature_name from {self._table('exports', 'exp_features')}"
+            " where cutoff_date = ? order by feature_idx",
+            [cutoff],
+        ).fetchall()
+        return tuple(name for (name,) in rows)
+
+    def _feature_column(
+        self, connection: duckdb.DuckDBPyConnection, cutoff: date, wanted: Sequence[str]
+    ) -> str:
+        present = self._features(connection, cutoff)
+        missing = [name for name in wanted if name not in present]
+        if missing:
+            raise UserError(
+                "The trained model needs features that the warehouse does not have: "
+                f"{', '.join(missing)}.",
+                where=f"cutoff {cutoff}; present: {', '.join(present) or 'none'}",
+                fix="Land these series again with known_future: true, or train a new model.",
+            )
+        if tuple(wanted) == present:
+            return "records.dynamic_feat"
+        picked = ", ".join(f"records.dynamic_feat[{present.index(n) + 1}]" for n in wanted)
+        return f"[{picked}]"
+
+    def _count(self, connection: duckdb.DuckDBPyConnection, relation: str, cutoff: date) -> int:
+        row = connection.execute(
+            f"select count(*) from {self._table('exports', relation)} where cutoff_date = ?",
+            [cutoff],
+        ).fetchone()
+        return int(row[0]) if row else 0
+
+    def _table(self, layer: str, name: str) -> str:
+        return f"{quoted(f'{self._settings.schema_prefix}_{layer}')}.{quoted(name)}"
+
+    @contextmanager
+    def _open(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        path = self._settings.warehouse_file
+        if not path.is_file():
+            raise RunError(
+                "There is no warehouse yet.", where=str(path), fix="Run `salescast build` first."
+            )
+        try:
+            with _connect(self._settings, path) as connection:
+                yield connection
+        except duckdb.IOException as error:
+            if "lock" not in str(error):
+                raise
+            raise RunError(
+                "The warehouse file is open in another program.",
+                where=str(path),
+                fix="Close it and try again with --resume; readers should open marts.duckdb.",
+            ) from error
+
+
+def quoted(name: str) -> str:
+    """A name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _config(settings: Settings) -> dict[str, str | bool | int | float | list[str]]:
+    settings.spill.mkdir(parents=True, exist_ok=True)
+    return {
+        "memory_limit": settings.memory_limit,
+        "threads": settings.threads,
+        "temp_directory": str(settings.spill),
+    }
+
+
+@contextmanager
+def _connect(settings: Settings, path: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    connection = duckdb.connect(
+        str(path) if path else ":memory:", read_only=path is not None, config=_config(settings)
+    )
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _copy(
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    parameters: Sequence[Any],
+    to: Path,
+    options: str,
+) -> int:
+    """COPY a query to a file; gzipped if its name says so. Returns the number of rows."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    compression = ", compression gzip" if to.suffix == ".gz" else ""
+    row = connection.execute(
+        f"copy ({query}) to ? ({options}{compression})", [*parameters, str(to)]
+    ).fetchone()
+    return int(row[0]) if row else 0

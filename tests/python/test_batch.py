@@ -1,0 +1,137 @@
+"""The batch record: atomic, idempotent, and landed as rows of run_steps."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from salescast.batch import (
+    Batch,
+    BatchRecord,
+    RunRecord,
+    find_folder,
+    new_batch_id,
+    newest_folder,
+    read_record,
+    run_id_of,
+)
+from salescast.errors import RunError, UserError
+from salescast.lake import Lake
+
+RUN = RunRecord(
+    run_id="b1-1-deepar",
+    model_id="deepar",
+    recipe="deepar",
+    kind="forecast",
+    cutoff_date=date(2026, 10, 31),
+    prediction_length=4,
+)
+
+
+@pytest.fixture
+def batch(tmp_path: Path) -> Batch:
+    record = BatchRecord(
+        batch_id="b1",
+        command="run",
+        arguments={},
+        created_at=datetime.now(UTC),
+        requests=[],
+        prediction_length=4,
+        models=["deepar"],
+        runs=[RUN],
+    )
+    made = Batch(record, tmp_path / "batches" / "b1", Lake(tmp_path / "lake"))
+    made.save()
+    return made
+
+
+def again(batch: Batch, tmp_path: Path) -> Batch:
+    return Batch(read_record(batch.folder), batch.folder, Lake(tmp_path / "lake"))
+
+
+def test_a_finished_step_is_not_done_again_by_a_later_process(
+    batch: Batch, tmp_path: Path
+) -> None:
+    done = []
+    batch.do("export", lambda: done.append(1) or "3 series", RUN)
+    later = again(batch, tmp_path)
+    later.do("export", lambda: done.append(2) or "never", RUN)
+    assert done == [1]
+    assert later.is_done("export", RUN)
+    assert not later.is_done("export")
+    assert later.record.attempts[0].detail == "3 series"
+
+
+def test_a_failed_step_is_told_and_done_again(batch: Batch, tmp_path: Path) -> None:
+    def fail() -> str:
+        raise RunError("no room")
+
+    with pytest.raises(RunError):
+        batch.do("train", fail, RUN)
+    later = again(batch, tmp_path)
+    later.do("train", lambda: "kept", RUN)
+    rows = Lake(tmp_path / "lake").read("run_steps").to_pylist()
+    assert [(row["step"], row["status"], row["detail"]) for row in rows] == [
+        ("train", "failed", "no room"),
+        ("train", "done", "kept"),
+    ]
+    assert {row["run_id"] for row in rows} == {"b1-1-deepar"}
+    assert {row["batch_id"] for row in rows} == {"b1"}
+
+
+def test_rows_that_a_kill_kept_from_the_lake_are_landed_once(
+    batch: Batch, tmp_path: Path
+) -> None:
+    batch.do("build", lambda: "")
+    batch.do("publish", lambda: "")
+    lake = Lake(tmp_path / "lake")
+    lake.files("run_steps")[1].unlink()
+    again(batch, tmp_path).land_steps()
+    again(batch, tmp_path).land_steps()
+    assert sorted(lake.read("run_steps")["step"].to_pylist()) == ["build", "publish"]
+
+
+def test_a_kill_leaves_no_trace_of_the_step(batch: Batch, tmp_path: Path) -> None:
+    class Killed(BaseException):
+        pass
+
+    def die() -> str:
+        raise Killed
+
+    with pytest.raises(Killed):
+        batch.do("build", die)
+    later = again(batch, tmp_path)
+    assert later.record.attempts == []
+    assert not later.is_done("build")
+
+
+def test_a_forgotten_step_is_done_again(batch: Batch, tmp_path: Path) -> None:
+    batch.do("build", lambda: "first")
+    batch.forget("build")
+    later = again(batch, tmp_path)
+    later.do("build", lambda: "second")
+    assert [attempt.detail for attempt in later.record.attempts] == ["first", "second"]
+
+
+def test_ids_have_their_shape() -> None:
+    assert re.fullmatch(r"[0-9]{8}t[0-9]{6}-[0-9a-f]{4}", new_batch_id())
+    run_id = run_id_of(new_batch_id(), 12, "a_very_long_name_of_a_model_xx")
+    assert re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", run_id)
+    assert not run_id.endswith("-")
+    assert "-12-a-very" in run_id
+
+
+def test_batches_are_found_by_name_and_age(batch: Batch, tmp_path: Path) -> None:
+    batches = tmp_path / "batches"
+    assert newest_folder(batches).name == "b1"
+    assert find_folder(batches, "b1") == batch.folder
+    with pytest.raises(UserError, match="no batch b2") as caught:
+        find_folder(batches, "b2")
+    assert "b1" in str(caught.value)
+    with pytest.raises(UserError, match="no batch"):
+        find_folder(batches, "../batches/b1")
+    with pytest.raises(UserError, match="no batch in this home"):
+        newest_folder(tmp_path / "empty")

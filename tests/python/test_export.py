@@ -1,0 +1,107 @@
+"""The export step: which files a run gets, and when there is nothing to write."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from salescast.errors import RunError
+from salescast.export import RunFiles, export_run
+from salescast.forecaster.trained import TrainedModel
+from salescast.models import Model
+from salescast.warehouse import Encoding
+
+CUTOFF = date(2026, 10, 31)
+NAIVE = Model("snaive_52", "sql", relation="baseline_snaive_52")
+DEEPAR = Model("deepar", "deepar")
+
+
+class FakeWarehouse:
+    """Answers with numbers of rows, and notes what was asked."""
+
+    def __init__(self, **rows: int) -> None:
+        self.rows = {"training": 5, "inference": 6, "baseline": 26, **rows}
+        self.calls: list[tuple[Any, ...]] = []
+
+    def export_training(self, cutoff: date, to: Path) -> int:
+        self.calls.append(("training", cutoff, to))
+        return self.rows["training"]
+
+    def export_encoding(self, cutoff: date, to: Path) -> Encoding:
+        self.calls.append(("encoding", cutoff, to))
+        return Encoding(("promotion", "event:easter"), to / "categories.parquet")
+
+    def export_inference(self, cutoff: date, to: Path, encoding: Encoding) -> int:
+        self.calls.append(("inference", cutoff, to, encoding))
+        return self.rows["inference"]
+
+    def export_baseline(self, relation: str, cutoff: date, to: Path) -> int:
+        self.calls.append(("baseline", relation, cutoff, to))
+        return self.rows["baseline"]
+
+
+def export(
+    warehouse: FakeWarehouse, model: Model, files: RunFiles, trained: TrainedModel | None = None
+) -> str:
+    return export_run(
+        warehouse,  # type: ignore[arg-type]
+        model,
+        CUTOFF,
+        files,
+        fallback=NAIVE,
+        trained=trained,
+    )
+
+
+def test_a_sql_run_takes_its_rows_only(tmp_path: Path) -> None:
+    warehouse, files = FakeWarehouse(), RunFiles(tmp_path / "run")
+    assert export(warehouse, NAIVE, files) == "26 rows"
+    assert warehouse.calls == [("baseline", "baseline_snaive_52", CUTOFF, files.baseline)]
+
+
+def test_a_deepar_run_gets_both_files_the_map_and_the_fallback(tmp_path: Path) -> None:
+    warehouse, files = FakeWarehouse(), RunFiles(tmp_path / "run")
+    detail = export(warehouse, DEEPAR, files)
+    assert detail == "5 series to train on, 6 to forecast"
+    assert [call[0] for call in warehouse.calls] == [
+        "baseline",
+        "encoding",
+        "training",
+        "inference",
+    ]
+    manifest = json.loads(files.manifest.read_text())
+    assert manifest["n_training"] == 5
+    assert files.encoding().features == ("promotion", "event:easter")
+    assert files.manifest.parent not in (files.training.parent, files.inference.parent)
+
+
+def test_a_trained_model_codes_the_records_and_nothing_is_trained(tmp_path: Path) -> None:
+    trained = TrainedModel(
+        tmp_path / "t1", "t1", "deepar", CUTOFF, 13, {}, ("promotion",), "fake 1"
+    )
+    warehouse, files = FakeWarehouse(), RunFiles(tmp_path / "run")
+    export(warehouse, DEEPAR, files, trained)
+    assert [call[0] for call in warehouse.calls] == ["baseline", "inference"]
+    assert warehouse.calls[1][3] == Encoding(
+        ("promotion",), tmp_path / "t1" / "categories.parquet"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ({"baseline": 0}, "No series can be forecast at the cutoff 2026-10-31"),
+        ({"training": 0}, "No series is long enough to train on"),
+        ({"inference": 0}, "No series can be forecast by deepar"),
+    ],
+)
+def test_nothing_to_write_is_an_error(
+    tmp_path: Path, rows: dict[str, int], message: str
+) -> None:
+    with pytest.raises(RunError, match=message) as caught:
+        export(FakeWarehouse(**rows), DEEPAR, RunFiles(tmp_path))
+    assert caught.value.fix

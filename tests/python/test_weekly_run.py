@@ -1,0 +1,565 @@
+"""The week on small fakes: killed anywhere, it goes on to the same forecasts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from salescast.batch import Batch, BatchRecord, read_record
+from salescast.errors import RunError, UserError
+from salescast.forecaster import QUANTILES, TrainingJob, TransformJob
+from salescast.forecaster.trained import read_trained_model
+from salescast.lake import Lake, StagedFile, sortable_id
+from salescast.models import Model
+from salescast.warehouse import BuildResult, Cutoff, Encoding, Landed
+from salescast.weekly_run import Week, carry_out, new_record
+
+FIRST, NEWEST = date(2024, 1, 6), date(2026, 10, 31)
+HORIZON = 2
+ITEMS = ("1:a", "1:b", "2:a")
+MODELS = {
+    "snaive_52": Model("snaive_52", "sql", relation="baseline_snaive_52"),
+    "deepar": Model(
+        "deepar",
+        "deepar",
+        hyperparameters={"time_freq": "W", "context_length": 4, "epochs": 1},
+        extensions={"seed": 5},
+    ),
+}
+
+
+class Killed(BaseException):
+    """What SIGKILL is to the code under test: nothing of it runs on."""
+
+
+@dataclass
+class World:
+    """What outlives a process, and when the next one dies."""
+
+    folder: Path
+    data_hash: str = "data-1"
+    newest: date = NEWEST
+    die_at: int | None = None
+    ticks: int = 0
+    calls: list[tuple[str, ...]] = field(default_factory=list)
+    built_for: list[Cutoff] = field(default_factory=list)
+
+    def tick(self) -> None:
+        self.ticks += 1
+        if self.ticks == self.die_at:
+            raise Killed
+
+    def work(self, *call: str) -> None:
+        self.calls.append(call)
+        self.tick()
+
+
+class MortalLake(Lake):
+    """The real lake, in a process that may die before or after each file of it."""
+
+    world: World
+
+    def stage(self, table: str, data: Any, name: str | None = None) -> StagedFile:
+        self.world.tick()
+        return super().stage(table, data, name)
+
+    def append(self, table: str, data: Any, name: str | None = None) -> Path:
+        path = super().append(table, data, name)
+        self.world.tick()
+        return path
+
+    def stage_query(self, *arguments: Any, **named: Any) -> StagedFile:
+        self.world.tick()
+        staged = super().stage_query(*arguments, **named)
+        self.world.tick()
+        return staged
+
+
+class FakeWarehouse:
+    """Exports of three series; the builds stand for the newest request."""
+
+    def __init__(self, world: World, lake: Lake) -> None:
+        self.world, self.lake = world, lake
+
+    def landed(self) -> Landed:
+        requests = self.lake.read("requested_cutoffs")["request_id"].to_pylist()
+        newest_request = max(requests, default=None)
+        return Landed(
+            self.world.data_hash, FIRST, self.world.newest, "saturday", 0.0, newest_request
+        )
+
+    def build(
+        self, selector: str | None, *, full_refresh: bool = False, exclude_unit_tests: bool = True
+    ) -> BuildResult:
+        self.world.work("build", str(selector))
+        if selector == "pre_predict":
+            rows = self.lake.read("requested_cutoffs").to_pylist()
+            newest = max(row["request_id"] for row in rows)
+            cutoffs = {
+                (row["cutoff_date"] or self.world.newest)
+                - timedelta(weeks=row["weeks_back"]): row["kind"]
+                for row in rows
+                if row["request_id"] == newest
+            }
+            self.world.built_for = [
+                Cutoff(each, HORIZON, kind, FIRST <= each <= self.world.newest)
+                for each, kind in sorted(cutoffs.items())
+            ]
+        self.world.tick()
+        return BuildResult(1.0, 3)
+
+    def cutoffs(self) -> list[Cutoff]:
+        self.world.work("cutoffs")
+        return self.world.built_for
+
+    def export_training(self, cutoff: date, to: Path) -> int:
+        self._need(cutoff)
+        self.world.work("export_training", str(cutoff))
+        to.parent.mkdir(parents=True, exist_ok=True)
+        to.write_text(f"training of {cutoff}")
+        return len(ITEMS)
+
+    def export_encoding(self, cutoff: date, to: Path) -> Encoding:
+        self._need(cutoff)
+        self.world.work("export_encoding", str(cutoff))
+        to.mkdir(parents=True, exist_ok=True)
+        (to / "categories.parquet").write_bytes(b"map")
+        return Encoding(("promotion",), to / "categories.parquet")
+
+    def export_inference(self, cutoff: date, to: Path, encoding: Encoding) -> int:
+        self._need(cutoff)
+        assert encoding.features == ("promotion",)
+        self.world.work("export_inference", str(cutoff))
+        to.parent.mkdir(parents=True, exist_ok=True)
+        to.write_text("".join(json.dumps({"item_id": item}) + "\n" for item in ITEMS[:2]))
+        return 2
+
+    def export_baseline(self, relation: str, cutoff: date, to: Path) -> int:
+        self._need(cutoff)
+        assert relation == "baseline_snaive_52"
+        self.world.work("export_baseline", str(cutoff))
+        to.parent.mkdir(parents=True, exist_ok=True)
+        rows = [
+            {
+                "item_id": item,
+                "cutoff_date": cutoff,
+                "week_end_date": cutoff + timedelta(weeks=week),
+                "horizon_weeks": week,
+                "mean": 1.0,
+                **{f"p{round(float(level) * 100):02d}": float(level) for level in QUANTILES},
+            }
+            for item in ITEMS
+            for week in range(1, HORIZON + 1)
+        ]
+        naive = pa.Table.from_pylist(rows)
+        connection = duckdb.connect()
+        connection.register("naive", naive)
+        connection.execute(f"copy (from naive) to '{to}' (format parquet)")
+        connection.close()
+        self.world.tick()
+        return naive.num_rows
+
+    def publish(self) -> Path:
+        self.world.work("publish")
+        self.world.tick()
+        return self.world.folder / "marts.duckdb"
+
+    def _need(self, cutoff: date) -> None:
+        assert cutoff in [each.cutoff_date for each in self.world.built_for]
+
+
+class FakeForecaster:
+    """A model is the file it was trained on; a forecast tells the model's cutoff."""
+
+    name = "local"
+    program = "fake 1"
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def check_ready(self) -> None:
+        return
+
+    def train(self, job: TrainingJob) -> Path:
+        self.world.work("train", job.name)
+        artifact = job.work / "model.tar.gz"
+        artifact.write_text(job.train_file.read_text())
+        assert job.hyperparameters["prediction_length"] == str(HORIZON)
+        self.world.tick()
+        return artifact
+
+    def transform(self, job: TransformJob) -> Path:
+        self.world.work("transform", job.name)
+        value = float(job.artifact.read_text()[-2:])
+        job.output_file.parent.mkdir(parents=True, exist_ok=True)
+        quantiles = {level: [value] * HORIZON for level in QUANTILES}
+        forecast = {"mean": [value] * HORIZON, "quantiles": quantiles}
+        lines = [
+            json.dumps({**json.loads(line), "SageMakerOutput": forecast})
+            for line in job.input_file.read_text().splitlines()
+        ]
+        job.output_file.write_text("\n".join(lines) + "\n")
+        self.world.tick()
+        return job.output_file
+
+
+def a_record(**changes: Any) -> BatchRecord:
+    world_landed = Landed("data-1", FIRST, NEWEST, "saturday", 0.0, None)
+    values: dict[str, Any] = {
+        "landed": world_landed,
+        "models": list(MODELS.values()),
+        "horizon": HORIZON,
+        "max_horizon": 52,
+        **changes,
+    }
+    record = new_record(values.pop("command", "run"), **values)
+    record.batch_id = "20261122t000000-ab12"
+    return record
+
+
+def open_week(world: World) -> Week:
+    """What a new process has: the record on disk, and new objects."""
+    folder = world.folder / "batches" / "20261122t000000-ab12"
+    lake = MortalLake(world.folder / "lake")
+    lake.world = world
+    batch = Batch(read_record(folder), folder, lake)
+    warehouse = FakeWarehouse(world, lake)
+    return Week(batch, warehouse, FakeForecaster(world), lake, MODELS, "1+abc")
+
+
+def begin(folder: Path, **changes: Any) -> World:
+    world = World(folder)
+    record = a_record(**changes)
+    Batch(record, folder / "batches" / record.batch_id, Lake(folder / "lake")).save()
+    return world
+
+
+def forecasts(world: World) -> list[dict[str, Any]]:
+    rows = Lake(world.folder / "lake").read("forecasts").to_pylist()
+    return sorted(rows, key=lambda row: (row["run_id"], row["item_id"], row["week_end_date"]))
+
+
+def done_steps(world: World) -> list[tuple[str | None, str]]:
+    rows = Lake(world.folder / "lake").read("run_steps").to_pylist()
+    return sorted(
+        ((row["run_id"] or "", row["step"]) for row in rows if row["status"] == "done"),
+    )
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """A batch with one backtest window that nothing disturbed."""
+    world = begin(tmp_path_factory.mktemp("whole"), backtests=1)
+    carry_out(open_week(world))
+    return world
+
+
+def test_the_week_lands_every_model_at_every_cutoff(whole: World) -> None:
+    rows = forecasts(whole)
+    earlier = NEWEST - timedelta(weeks=HORIZON)
+    assert len(rows) == 2 * 2 * len(ITEMS) * HORIZON
+    assert {(row["model_id"], row["cutoff_date"]) for row in rows} == {
+        (model, cutoff) for model in MODELS for cutoff in (earlier, NEWEST)
+    }
+    by_model = {row["mean"] for row in rows if row["model_id"] == "deepar"}
+    assert by_model == {float(str(earlier)[-2:]), float(str(NEWEST)[-2:]), 1.0}
+    runs = Lake(whole.folder / "lake").read("runs").to_pylist()
+    assert sorted((r["kind"], r["recipe"], r["n_fallback_items"]) for r in runs) == [
+        ("backtest", "deepar", 1),
+        ("backtest", "sql", 0),
+        ("forecast", "deepar", 1),
+        ("forecast", "sql", 0),
+    ]
+    assert {r["data_hash"] for r in runs} == {"data-1"}
+    assert {r["seed"] for r in runs} == {None, 5}
+    assert all(json.loads(r["hyperparameters"]) for r in runs if r["recipe"] == "deepar")
+
+
+def test_the_week_builds_twice_and_publishes_last(whole: World) -> None:
+    builds = [call for call in whole.calls if call[0] == "build"]
+    assert builds == [("build", "pre_predict"), ("build", "post_predict")]
+    assert whole.calls[-1] == ("publish",)
+    assert read_record(whole.folder / "batches" / "20261122t000000-ab12").status == "done"
+
+
+def test_a_finished_batch_does_nothing_again(whole: World) -> None:
+    before, steps = len(whole.calls), done_steps(whole)
+    carry_out(open_week(whole))
+    assert len(whole.calls) == before
+    assert done_steps(whole) == steps
+
+
+STEP_OF = {
+    "export_training": "export",
+    "export_encoding": "export",
+    "export_inference": "export",
+    "train": "train",
+    "transform": "predict",
+    "publish": "publish",
+}
+
+
+def test_killed_anywhere_a_resume_ends_with_the_same_forecasts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What was written outlives a killed process; only a power cut asks for the sync, which is slow.
+    monkeypatch.setattr("os.fsync", lambda _: None)
+    undisturbed = begin(tmp_path / "whole")
+    carry_out(open_week(undisturbed))
+    expected, steps = forecasts(undisturbed), done_steps(undisturbed)
+    moments = 0
+    while True:
+        moments += 1
+        world = begin(tmp_path / str(moments))
+        world.die_at = moments
+        try:
+            carry_out(open_week(world))
+        except Killed:
+            pass
+        else:
+            break
+        finished = open_week(world).batch.record
+        calls_before = len(world.calls)
+        world.die_at = None
+        carry_out(open_week(world))
+
+        where = f"killed at moment {moments}"
+        assert forecasts(world) == expected, where
+        assert done_steps(world) == steps, where
+        runs = Lake(world.folder / "lake").read("runs")["run_id"].to_pylist()
+        assert len(runs) == len(set(runs)) == 2, where
+        for call in world.calls[calls_before:]:
+            assert not was_finished(finished, call), f"{where}: {call} was done again"
+    assert moments > 25
+
+
+def was_finished(record: BatchRecord, call: tuple[str, ...]) -> bool:
+    """Whether a call belongs to a step that the record had as finished."""
+    if call[0] == "build":
+        return {"pre_predict": "build", "post_predict": "build marts"}[call[1]] in record.finished
+    if call[0] == "cutoffs":
+        return "resolve" in record.finished
+    step = STEP_OF.get(call[0])
+    if step is None:
+        return False
+    if step == "publish":
+        return step in record.finished
+    cutoff = call[1].split()[-1]
+    return any(
+        f"{run.run_id}/{step}" in record.finished
+        for run in record.runs
+        if run.recipe == "deepar" and str(run.cutoff_date) == cutoff
+    )
+
+
+def kill_at(world: World, wanted: Callable[[tuple[str, ...]], bool]) -> None:
+    """Run until the first call that is wanted, and die in it."""
+    ordinary = world.work
+
+    def work(*call: str) -> None:
+        if wanted(call):
+            raise Killed
+        ordinary(*call)
+
+    world.work = work  # type: ignore[method-assign]
+    with pytest.raises(Killed):
+        carry_out(open_week(world))
+    world.work = ordinary  # type: ignore[method-assign]
+
+
+def test_new_data_before_the_exports_means_a_new_build_for_the_same_cutoffs(
+    tmp_path: Path,
+) -> None:
+    world = begin(tmp_path)
+    kill_at(world, lambda call: call[0] == "export_training")
+    world.data_hash, world.newest = "data-2", NEWEST + timedelta(weeks=1)
+    carry_out(open_week(world))
+    assert [call for call in world.calls if call[0] == "build"] == [
+        ("build", "pre_predict"),
+        ("build", "pre_predict"),
+        ("build", "post_predict"),
+    ]
+    runs = {r["model_id"]: r for r in Lake(tmp_path / "lake").read("runs").to_pylist()}
+    assert {run["cutoff_date"] for run in runs.values()} == {NEWEST}
+    # The naive run had left the warehouse before the stop; its hash tells that.
+    assert runs["snaive_52"]["data_hash"] == "data-1"
+    assert runs["deepar"]["data_hash"] == "data-2"
+
+
+def test_new_data_after_the_exports_changes_nothing(tmp_path: Path, whole: World) -> None:
+    world = begin(tmp_path, backtests=1)
+    kill_at(world, lambda call: call[0] == "transform")
+    world.data_hash = "data-2"
+    carry_out(open_week(world))
+    assert forecasts(world) == forecasts(whole)
+    assert len([call for call in world.calls if call[0] == "build"]) == 2
+    hashes = Lake(tmp_path / "lake").read("runs")["data_hash"].to_pylist()
+    assert set(hashes) == {"data-1"}
+
+
+def test_another_batch_in_between_means_a_new_build(tmp_path: Path) -> None:
+    world = begin(tmp_path)
+    kill_at(world, lambda call: call[0] == "export_baseline")
+    row = {
+        "request_id": sortable_id(datetime.now(UTC)),
+        "requested_at": None,
+        "cutoff_date": NEWEST - timedelta(weeks=10),
+        "weeks_back": 0,
+        "kind": "backtest",
+        "horizon_weeks": HORIZON,
+    }
+    Lake(tmp_path / "lake").append("requested_cutoffs", [row])
+    FakeWarehouse(world, Lake(tmp_path / "lake")).build("pre_predict")
+    week = open_week(world)
+    with pytest.raises(RunError, match="not built for batch"):
+        carry_out(week, only="export")
+    carry_out(week)
+    assert {row["cutoff_date"] for row in forecasts(world)} == {NEWEST}
+
+
+def test_a_failed_step_is_recorded_and_resumed(tmp_path: Path, whole: World) -> None:
+    world = begin(tmp_path, backtests=1)
+    week = open_week(world)
+
+    def fail(job: TransformJob) -> Path:
+        raise RunError("the program failed")
+
+    week.forecaster.transform = fail  # type: ignore[method-assign]
+    with pytest.raises(RunError, match="the program failed"):
+        carry_out(week)
+    rows = Lake(tmp_path / "lake").read("run_steps").to_pylist()
+    assert [row["step"] for row in rows if row["status"] == "failed"] == ["predict"]
+    carry_out(open_week(world))
+    assert forecasts(world) == forecasts(whole)
+
+
+def test_the_single_steps_make_the_same_forecasts(tmp_path: Path, whole: World) -> None:
+    world = begin(tmp_path, backtests=1)
+    with pytest.raises(RunError, match="not built for batch"):
+        carry_out(open_week(world), only="export")
+    kill_at(world, lambda call: call[0] == "export_baseline")
+    with pytest.raises(RunError, match="has not come to this step") as caught:
+        carry_out(open_week(world), only="train")
+    assert "salescast export" in str(caught.value)
+    for step in ("export", "train", "predict", "load"):
+        carry_out(open_week(world), only=step)
+    assert forecasts(world) == forecasts(whole)
+    assert read_record(open_week(world).batch.folder).status == "unfinished"
+    carry_out(open_week(world))
+    assert done_steps(world) == done_steps(whole)
+
+
+def test_a_trained_model_is_used_again_without_training(whole: World, tmp_path: Path) -> None:
+    earlier = NEWEST - timedelta(weeks=HORIZON)
+    lake = Lake(whole.folder / "lake")
+    [trained_id] = [
+        run["trained_model_id"]
+        for run in lake.read("runs").to_pylist()
+        if run["recipe"] == "deepar" and run["cutoff_date"] == earlier
+    ]
+    trained = read_trained_model(lake.root, trained_id)
+    assert trained.features == ("promotion",)
+    record = a_record(trained=trained)
+    record.batch_id = "20261122t000000-cd34"
+    folder = whole.folder / "batches" / record.batch_id
+    Batch(record, folder, lake).save()
+    week = open_week(whole)
+    week = Week(
+        Batch(read_record(folder), folder, lake), week.warehouse, week.forecaster, lake, MODELS, "1"
+    )
+    before = len(whole.calls)
+    carry_out(week)
+    names = [call[0] for call in whole.calls[before:]]
+    assert "train" not in names
+    assert "export_training" not in names
+    [run] = [
+        run
+        for run in lake.read("runs").to_pylist()
+        if run["batch_id"] == record.batch_id and run["recipe"] == "deepar"
+    ]
+    assert run["trained_model_id"] == trained_id
+
+
+def test_a_model_that_has_seen_later_sales_is_refused(whole: World) -> None:
+    lake = Lake(whole.folder / "lake")
+    trained_id = max(
+        run["trained_model_id"]
+        for run in lake.read("runs").to_pylist()
+        if run["recipe"] == "deepar" and run["cutoff_date"] == NEWEST
+    )
+    record = a_record(
+        trained=read_trained_model(lake.root, trained_id),
+        cutoffs=[NEWEST - timedelta(weeks=8)],
+    )
+    record.batch_id = "20261122t000000-ef56"
+    folder = whole.folder / "batches" / record.batch_id
+    Batch(record, folder, lake).save()
+    week = open_week(whole)
+    week = Week(
+        Batch(read_record(folder), folder, lake), week.warehouse, week.forecaster, lake, MODELS, "1"
+    )
+    with pytest.raises(UserError, match="has seen sales up to 2026-10-31"):
+        carry_out(week)
+
+
+def test_a_trained_model_of_another_length_is_refused(whole: World) -> None:
+    lake = Lake(whole.folder / "lake")
+    trained_id = next(i for i in lake.read("runs")["trained_model_id"].to_pylist() if i)
+    trained = read_trained_model(lake.root, trained_id)
+    with pytest.raises(UserError, match="forecasts 2 weeks, not 5"):
+        a_record(trained=trained, horizon=5)
+    with pytest.raises(UserError, match="no deepar model"):
+        a_record(trained=trained, models=[MODELS["snaive_52"]])
+    with pytest.raises(UserError, match="no trained model nothing") as caught:
+        read_trained_model(lake.root, "nothing")
+    assert trained_id in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"horizon": 0}, "horizon of 0 weeks"),
+        ({"horizon": 53}, "horizon of 53 weeks"),
+        ({"cutoffs": [date(2020, 1, 4)]}, "cutoff 2020-01-04 is outside"),
+        ({"cutoffs": [date(2027, 1, 2)]}, "cutoff 2027-01-02 is outside"),
+        ({"backtests": 200}, "is outside the landed sales"),
+        ({"backtests": -1}, "cannot be negative"),
+        ({"landed": Landed("x", None, None, None, None, None)}, "No sales are landed"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_the_batch(
+    changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        a_record(**changes)
+    assert caught.value.exit_code == 2
+
+
+def test_backtest_windows_go_back_by_the_horizon() -> None:
+    record = a_record(backtests=2)
+    assert [(r.cutoff_date, r.weeks_back, r.kind) for r in record.requests] == [
+        (None, 0, "forecast"),
+        (None, HORIZON, "backtest"),
+        (None, 2 * HORIZON, "backtest"),
+    ]
+    days = [date(2026, 5, 2), date(2026, 1, 31), date(2026, 5, 2)]
+    record = a_record(command="backtest", cutoffs=days)
+    assert [(r.cutoff_date, r.kind) for r in record.requests] == [
+        (date(2026, 1, 31), "backtest"),
+        (date(2026, 5, 2), "backtest"),
+    ]
+
+
+def test_a_cutoff_without_a_complete_week_fails_after_the_build(tmp_path: Path) -> None:
+    world = begin(tmp_path)
+    world.newest = FIRST - timedelta(weeks=1)
+    with pytest.raises(UserError, match="No complete week of sales"):
+        carry_out(open_week(world))
