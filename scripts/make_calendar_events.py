@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-from dateutil.easter import easter  # type: ignore[import-untyped, unused-ignore]
+from salescast.simulate.event_dates import easter_sunday, nth_weekday, super_bowl_sunday
 
 YEARS = range(2005, 2036)
 HEADER = ["region", "event_name", "event_date", "lead_days", "is_holiday"]
@@ -42,12 +42,7 @@ def fixed(month: int, day: int) -> DateRule:
 
 def nth(count: int, weekday: int, month: int) -> DateRule:
     """Return the rule of the count-th weekday of a month."""
-
-    def rule(year: int) -> date:
-        first = date(year, month, 1)
-        return first + timedelta(days=(weekday - first.weekday()) % 7 + 7 * (count - 1))
-
-    return rule
+    return lambda year: nth_weekday(year, month, weekday, count)
 
 
 def last(weekday: int, month: int) -> DateRule:
@@ -62,7 +57,7 @@ def last(weekday: int, month: int) -> DateRule:
 
 def from_easter(days: int) -> DateRule:
     """Return the rule of a number of days after Easter Sunday, negative for before."""
-    return lambda year: easter(year) + timedelta(days=days)
+    return lambda year: easter_sunday(year) + timedelta(days=days)
 
 
 def moved(rule: DateRule, exceptions: dict[int, date]) -> DateRule:
@@ -79,11 +74,6 @@ def only(*dates: date) -> DateRule:
     """Return the rule of dates that do not recur; at most one a year."""
     by_year = {day.year: day for day in dates}
     return by_year.get
-
-
-def super_bowl(year: int) -> date | None:
-    """Return the first Sunday of February, from 2022 (a season one week longer) the second."""
-    return nth(1 if year <= 2021 else 2, SUNDAY, 2)(year)
 
 
 def black_friday(year: int) -> date:
@@ -109,7 +99,7 @@ EUROPEAN_BLACK_FRIDAY = Event("black_friday", since(2013, black_friday))
 REGIONS: dict[str, list[Event]] = {
     "US": [
         NEW_YEAR,
-        Event("super_bowl", super_bowl),
+        Event("super_bowl", super_bowl_sunday),
         VALENTINES_DAY,
         EASTER,
         MOTHERS_DAY_IN_MAY,

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 Progress = Callable[[str], None]
 """Told the state of long work in one short line; each line replaces the one before."""
+
+_START = """
+import os, signal, sys
+if sys.platform == "linux":
+    import ctypes
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    if os.getppid() != int(sys.argv[1]):
+        sys.exit(1)
+os.execvp(sys.argv[2], sys.argv[2:])
+"""
+"""Becomes the command, after asking Linux to end it when this process dies (PR_SET_PDEATHSIG)."""
 
 
 def run_child(
@@ -29,13 +41,13 @@ def run_child(
         cwd: Folder to run in.
 
     Returns:
-        The exit status; the child is stopped if the caller is interrupted.
+        The exit status. The child is stopped if the caller is interrupted or, on Linux, killed.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with (
         log.open("w", encoding="utf-8") as kept,
         subprocess.Popen(
-            list(command),
+            [sys.executable, "-I", "-S", "-c", _START, str(os.getpid()), *command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -360,13 +360,10 @@ def status(last: int, as_json: bool) -> None:
 
     print_table(
         f"Batches of {settings.home}",
-        ["batch", "command", "status", "model", "kind", "cutoff", "run"],
+        ["run", "kind", "cutoff", "state"],
         [
             (
-                row["batch_id"],
-                row["command"],
-                row["status"],
-                row["model_id"],
+                row["run_id"],
                 row["kind"],
                 row["cutoff_date"],
                 f"waits for {row['next_step']}" if row["next_step"] else "landed",
@@ -393,10 +390,13 @@ def build(selector: str | None, full_refresh: bool, as_json: bool) -> None:
     """Build the warehouse on what has landed, and publish the marts."""
     settings = _settings()
     from salescast.console import ConsoleProgress
+    from salescast.ingest import complete_loads
+    from salescast.lake import Lake
     from salescast.lock import hold_lock
     from salescast.warehouse import open_warehouse
 
     with ConsoleProgress() as progress, hold_lock(settings.home, "salescast build"):
+        complete_loads(Lake(settings.lake))
         warehouse = open_warehouse(settings, progress.update)
         result = warehouse.build(selector, full_refresh=full_refresh)
         progress.say(f"build: {result.n_nodes} nodes in {result.seconds:.1f} s of dbt's own")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from salescast.errors import RunError
+from salescast.errors import RunError, UserError
 from salescast.forecaster.trained import TrainedModel
 from salescast.models import SNAIVE, Model
 from salescast.warehouse import Encoding, Warehouse
@@ -76,7 +76,8 @@ def export_run(
         One line on what was written.
 
     Raises:
-        RunError: There is nothing to forecast or nothing to train on.
+        RunError: There is nothing to forecast.
+        UserError: No series is long enough to train on.
     """
     files.work.mkdir(parents=True, exist_ok=True)
     relation = (model if model.recipe == "sql" else fallback).relation
@@ -97,8 +98,9 @@ def export_run(
     if trained is None:
         n_training = warehouse.export_training(cutoff, files.training)
         if n_training == 0:
-            raise RunError(
-                f"No series is long enough to train on at the cutoff {cutoff}.",
+            raise UserError(
+                f"No series is long enough to train on at the cutoff {cutoff}: each has ended, "
+                "has fewer weeks than the horizon, or only zeros.",
                 where="exp_deepar__train",
                 fix=f"Take a later cutoff or a shorter --horizon, or run --model {SNAIVE} only.",
             )

@@ -74,7 +74,7 @@ def land_run(
             connection.execute(
                 "create temp table forecast_by_model as "
                 "select item_id from read_json(?, format = 'newline_delimited', "
-                "columns = {item_id: 'varchar'}, maximum_object_size = 268435456)",
+                "columns = {item_id: 'varchar'})",
                 [str(files.inference)],
             )
         else:
@@ -184,7 +184,9 @@ def _stage(
         f"{_landed_value(f'sorted[{n}]', lower_bound)} as {column}"
         for n, column in enumerate(_COLUMNS, start=1)
     )
-    own_columns = "cast($cutoff + cast(7 * horizon_weeks as integer) as date) as week_end_date, horizon_weeks"
+    own_columns = (
+        "cast($cutoff + cast(7 * horizon_weeks as integer) as date) as week_end_date, horizon_weeks"
+    )
     from_baseline = f"""
         select item_id, {own_columns}, mean, {", ".join(_COLUMNS)}
         from read_parquet($baseline)

@@ -24,8 +24,8 @@ def owner_file(home: Path) -> Path:
 def hold_lock(home: Path, command: str) -> Iterator[None]:
     """Hold the home's lock while the block runs.
 
-    Child processes inherit the lock, so an orphan of a killed command keeps it until it ends
-    and never meets the next command's writes.
+    Child processes inherit the lock, so that an orphan of a killed command, should there be one,
+    never meets the next command's writes.
 
     Args:
         home: The home folder; made if it is not there.

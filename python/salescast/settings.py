@@ -113,6 +113,15 @@ class Settings(BaseSettings):
             )
         return value
 
+    @property
+    def duckdb_config(self) -> dict[str, Any]:
+        """Bounds for each DuckDB connection of this program."""
+        return {
+            "memory_limit": self.memory_limit,
+            "threads": self.threads,
+            "temp_directory": str(self.spill),
+        }
+
     def environment(self) -> dict[str, str]:
         """Variables for a child process, so that it sees the same places and limits."""
         return {

@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from salescast.batch import (
     Batch,
@@ -37,6 +38,7 @@ from salescast.forecaster.trained import (
     keep_trained_model,
     read_trained_model,
 )
+from salescast.ingest import complete_loads
 from salescast.lake import Lake, sortable_id, utc_naive
 from salescast.load import land_run
 from salescast.models import SNAIVE, Model, read_models
@@ -54,6 +56,7 @@ class Week:
     lake: Lake
     models: Mapping[str, Model]
     code_version: str
+    duckdb_config: Mapping[str, Any] = field(default_factory=dict)
 
 
 def carry_out(week: Week, only: str | None = None) -> None:
@@ -119,6 +122,7 @@ def open_week(
         lake=Lake(settings.lake),
         models=read_models(settings.project / "models.toml"),
         code_version=code_version(settings.project),
+        duckdb_config=settings.duckdb_config,
     )
 
 
@@ -182,6 +186,8 @@ def new_record(
                 where="--cutoff" if request.weeks_back == 0 else "--backtests",
                 fix=f"Sales go from {landed.first_date} to {landed.last_date}.",
             )
+        if trained is not None:
+            _check_unseen(trained, asked)
     if trained is not None:
         _check_reuse(trained, models, horizon)
     return BatchRecord(
@@ -226,6 +232,8 @@ def _begin_again(week: Week) -> None:
 
 
 def _request(week: Week) -> str:
+    # A kill during ingest can leave rows whose load is not recorded yet.
+    complete_loads(week.lake)
     record = week.batch.record
     now = datetime.now(UTC)
     request_id = sortable_id(now)
@@ -364,6 +372,7 @@ def _load(week: Week, run: RunRecord) -> str:
             else json.dumps(dict(hyperparameters), sort_keys=True),
             "code_version": week.code_version,
         },
+        config=week.duckdb_config,
     )
     return str(landed)
 
@@ -391,14 +400,18 @@ def _reused(week: Week, run: RunRecord) -> TrainedModel | None:
     if run.recipe != "deepar" or (name := week.batch.record.trained_model_id) is None:
         return None
     trained = read_trained_model(week.lake.root, name)
-    if trained.cutoff_date > run.cutoff_date:
+    _check_unseen(trained, run.cutoff_date)
+    return trained
+
+
+def _check_unseen(trained: TrainedModel, cutoff: date) -> None:
+    if trained.cutoff_date > cutoff:
         raise UserError(
-            f"The trained model {name} has seen sales up to {trained.cutoff_date}, after the "
-            f"cutoff {run.cutoff_date}.",
+            f"The trained model {trained.trained_model_id} has seen sales up to "
+            f"{trained.cutoff_date}, after the cutoff {cutoff}.",
             where="--trained-model",
             fix="Take a model trained at or before the cutoff, or train a new one.",
         )
-    return trained
 
 
 def _files(week: Week, run: RunRecord) -> RunFiles:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -52,13 +53,16 @@ def again(batch: Batch, tmp_path: Path) -> Batch:
     return Batch(read_record(batch.folder), batch.folder, Lake(tmp_path / "lake"))
 
 
-def test_a_finished_step_is_not_done_again_by_a_later_process(
-    batch: Batch, tmp_path: Path
-) -> None:
-    done = []
-    batch.do("export", lambda: done.append(1) or "3 series", RUN)
+def test_a_finished_step_is_not_done_again_by_a_later_process(batch: Batch, tmp_path: Path) -> None:
+    done: list[int] = []
+
+    def export(number: int) -> str:
+        done.append(number)
+        return "3 series"
+
+    batch.do("export", partial(export, 1), RUN)
     later = again(batch, tmp_path)
-    later.do("export", lambda: done.append(2) or "never", RUN)
+    later.do("export", partial(export, 2), RUN)
     assert done == [1]
     assert later.is_done("export", RUN)
     assert not later.is_done("export")
@@ -82,9 +86,7 @@ def test_a_failed_step_is_told_and_done_again(batch: Batch, tmp_path: Path) -> N
     assert {row["batch_id"] for row in rows} == {"b1"}
 
 
-def test_rows_that_a_kill_kept_from_the_lake_are_landed_once(
-    batch: Batch, tmp_path: Path
-) -> None:
+def test_rows_that_a_kill_kept_from_the_lake_are_landed_once(batch: Batch, tmp_path: Path) -> None:
     batch.do("build", lambda: "")
     batch.do("publish", lambda: "")
     lake = Lake(tmp_path / "lake")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from salescast.errors import RunError
+from salescast.errors import RunError, SalescastError, UserError
 from salescast.export import RunFiles, export_run
 from salescast.forecaster.trained import TrainedModel
 from salescast.models import Model
@@ -86,22 +86,20 @@ def test_a_trained_model_codes_the_records_and_nothing_is_trained(tmp_path: Path
     warehouse, files = FakeWarehouse(), RunFiles(tmp_path / "run")
     export(warehouse, DEEPAR, files, trained)
     assert [call[0] for call in warehouse.calls] == ["baseline", "inference"]
-    assert warehouse.calls[1][3] == Encoding(
-        ("promotion",), tmp_path / "t1" / "categories.parquet"
-    )
+    assert warehouse.calls[1][3] == Encoding(("promotion",), tmp_path / "t1" / "categories.parquet")
 
 
 @pytest.mark.parametrize(
-    ("rows", "message"),
+    ("rows", "kind", "message"),
     [
-        ({"baseline": 0}, "No series can be forecast at the cutoff 2026-10-31"),
-        ({"training": 0}, "No series is long enough to train on"),
-        ({"inference": 0}, "No series can be forecast by deepar"),
+        ({"baseline": 0}, RunError, "No series can be forecast at the cutoff 2026-10-31"),
+        ({"training": 0}, UserError, "No series is long enough to train on"),
+        ({"inference": 0}, RunError, "No series can be forecast by deepar"),
     ],
 )
 def test_nothing_to_write_is_an_error(
-    tmp_path: Path, rows: dict[str, int], message: str
+    tmp_path: Path, rows: dict[str, int], kind: type[SalescastError], message: str
 ) -> None:
-    with pytest.raises(RunError, match=message) as caught:
+    with pytest.raises(kind, match=message) as caught:
         export(FakeWarehouse(**rows), DEEPAR, RunFiles(tmp_path))
     assert caught.value.fix

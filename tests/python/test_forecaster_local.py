@@ -13,7 +13,7 @@ from salescast.errors import RunError, UserError
 from salescast.forecaster import QUANTILES, TrainingJob, TransformJob
 from salescast.forecaster.local import LocalForecaster
 
-PROGRAM = '''
+PROGRAM = """
 import json, os, sys
 from pathlib import Path
 root = Path(os.environ["SAGEMAKER_BASE_DIR"])
@@ -40,7 +40,7 @@ else:
         "records": len(Path(options["--input"]).read_text().splitlines()),
     }
     Path(options["--output"]).write_text(json.dumps(answer))
-'''
+"""
 
 
 @pytest.fixture
@@ -48,9 +48,7 @@ def forecaster(tmp_path: Path) -> tuple[LocalForecaster, list[str]]:
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
     told: list[str] = []
-    made = LocalForecaster(
-        threads=1, progress=told.append, command=(sys.executable, str(program))
-    )
+    made = LocalForecaster(threads=1, progress=told.append, command=(sys.executable, str(program)))
     return made, told
 
 
@@ -101,7 +99,7 @@ def test_a_failure_file_becomes_the_error(
 def test_a_crash_without_a_failure_file_tells_the_last_line(
     forecaster: tuple[LocalForecaster, list[str]], tmp_path: Path
 ) -> None:
-    with pytest.raises(RunError, match="exit status 3.*Boom: the last line"):
+    with pytest.raises(RunError, match=r"exit status 3.*Boom: the last line"):
         forecaster[0].train(training_job(tmp_path / "work", crash="yes"))
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import gzip
 import os
-import signal
 import subprocess
 import sys
 import textwrap
@@ -46,17 +46,23 @@ def source(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def retail() -> Mapping:
     return load_mapping("retail", MAPPINGS)
 
 
+@pytest.fixture(scope="module")
+def retail_content() -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load((MAPPINGS / "retail.yml").read_text())
+    return content
+
+
 @pytest.fixture
-def own(tmp_path: Path) -> Callable[..., Mapping]:
+def own(tmp_path: Path, retail_content: dict[str, Any]) -> Callable[..., Mapping]:
     """A mapping like retail with some keys changed; `tables__related` goes a level down."""
 
     def build(**changes: Any) -> Mapping:
-        content = yaml.safe_load((MAPPINGS / "retail.yml").read_text())
+        content = copy.deepcopy(retail_content)
         for key, value in changes.items():
             *parents, last = key.split("__")
             place = content
@@ -177,44 +183,49 @@ def csv_line(cells: Sequence[str], always: bool) -> str:
     return ",".join(c if p else q for c, q, p in zip(cells, quoted, plain, strict=True))
 
 
+@st.composite
+def csv_files(draw: st.DrawFn) -> list[tuple[list[tuple[str, str]], bytes, bool]]:
+    """Files as (stores and departments of the rows, content as text, is it to be packed)."""
+    files = []
+    for number in range(draw(st.integers(1, 3))):
+        pairs = st.tuples(cells | awkward, cells | awkward)
+        rows = draw(st.lists(pairs, min_size=1, max_size=10))
+        line_end = draw(st.sampled_from(["\n", "\r\n", "\r"]))
+        quoted = draw(st.booleans())
+        # The value keeps two files from having the same content.
+        lines = [
+            tuple(HEADER.strip().split(",")),
+            *((*r, FRIDAYS[0], f"1.5{number}") for r in rows),
+        ]
+        text = "".join(csv_line(line, quoted) + line_end for line in lines)
+        content = text.encode(draw(st.sampled_from(["utf-8", "utf-8-sig"])))
+        files.append((rows, content, draw(st.booleans())))
+    return files
+
+
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(
-    rows=st.lists(st.tuples(cells | awkward, cells | awkward), min_size=1, max_size=6),
-    line_end=st.sampled_from(["\n", "\r\n", "\r"]),
-    quoted=st.booleans(),
-    packed=st.booleans(),
-    bom=st.booleans(),
-)
+@given(files=csv_files())
 def test_values_land_unchanged(
     tmp_path_factory: pytest.TempPathFactory,
     retail: Mapping,
-    rows: list[tuple[str, str]],
-    line_end: str,
-    quoted: bool,
-    packed: bool,
-    bom: bool,
+    files: list[tuple[list[tuple[str, str]], bytes, bool]],
 ) -> None:
     folder = tmp_path_factory.mktemp("case")
-    lines = [
-        ("store", "department", "date", "sales"),
-        *((*row, FRIDAYS[0], "1.50") for row in rows),
-    ]
-    text = "".join(csv_line(line, quoted) + line_end for line in lines)
-    content = text.encode("utf-8-sig" if bom else "utf-8")
-    put(
-        folder,
-        "sales.csv.gz" if packed else "sales.csv",
-        gzip.compress(content) if packed else content,
-    )
+    for number, (_, content, packed) in enumerate(files):
+        if packed:
+            put(folder, f"sales_{number}.csv.gz", gzip.compress(content))
+        else:
+            put(folder, f"sales_{number}.csv", content)
     lake = Lake(folder / "home" / "lake")
     ingest(folder, retail, lake)
     nulls = set(retail.null_texts)
-    expected = [tuple(None if cell in nulls else cell for cell in row) for row in rows]
-    assert landed(lake, "raw_sales", "store", "department") == expected
-    assert landed(lake, "raw_sales", "source_row") == list(range(1, len(rows) + 1))
-    assert set(landed(lake, "raw_sales", "sales")) == {"1.50"}
+    assert landed(lake, "raw_sales", "store", "department", "sales", "source_row") == [
+        (*(None if cell in nulls else cell for cell in pair), f"1.5{number}", source_row)
+        for number, (rows, _, _) in enumerate(files)
+        for source_row, pair in enumerate(rows, start=1)
+    ]
 
 
 def test_typed_parquet_becomes_plain_text(source: Path, lake: Lake, retail: Mapping) -> None:
@@ -422,6 +433,7 @@ def test_one_file_alone(source: Path, lake: Lake, retail: Mapping) -> None:
     refused(other, retail, lake, "no file matches the sales pattern", "notes.csv")
 
 
+# One process loads the libraries and then a fork of it is killed at each of the renames.
 KILLER = """
     import os, signal, sys
     from pathlib import Path
@@ -429,7 +441,7 @@ KILLER = """
     from salescast.lake import Lake
     from salescast.mapping import load_mapping
 
-    rename, left = Path.replace, int(sys.argv[4])
+    rename = Path.replace
 
     def replace(self, target):
         global left
@@ -439,28 +451,37 @@ KILLER = """
         return rename(self, target)
 
     Path.replace = replace
-    ingest(Path(sys.argv[1]), load_mapping("retail", Path(sys.argv[2])), Lake(Path(sys.argv[3])))
+    mapping = load_mapping("retail", Path(sys.argv[1]))
+    for left, home in enumerate(map(Path, sys.argv[2:]), start=1):
+        child = os.fork()
+        if not child:
+            ingest(home / "in", mapping, Lake(home / "lake"))
+            os._exit(0)
+        assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
 """
+N_RENAMES = 5
 
 
-@pytest.mark.parametrize("nth_rename", [1, 2, 3, 4, 5])
-def test_killed_between_renames(source: Path, lake: Lake, retail: Mapping, nth_rename: int) -> None:
-    put(source, "stores.csv", "store\n1\n2\n")
-    put(source, "sales.csv", sales_rows(FRIDAYS))
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            textwrap.dedent(KILLER),
-            source,
-            MAPPINGS,
-            lake.root,
-            str(nth_rename),
-        ],
+@pytest.fixture(scope="module")
+def killed_homes(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Homes in which an ingest was killed at the first rename, the second, and so on."""
+    homes = [tmp_path_factory.mktemp("killed") for _ in range(N_RENAMES)]
+    for home in homes:
+        (home / "in").mkdir()
+        put(home / "in", "stores.csv", "store\n1\n2\n")
+        put(home / "in", "sales.csv", sales_rows(FRIDAYS))
+    subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(KILLER), MAPPINGS, *homes],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        check=False,
+        check=True,
     )
-    assert done.returncode == -signal.SIGKILL
+    return homes
+
+
+@pytest.mark.parametrize("nth_rename", range(1, N_RENAMES + 1))
+def test_killed_between_renames(killed_homes: list[Path], retail: Mapping, nth_rename: int) -> None:
+    home = killed_homes[nth_rename - 1]
+    source, lake = home / "in", Lake(home / "lake")
     n_published = sum(len(lake.files(table)) for table in LAKE_SCHEMAS)
     assert n_published == nth_rename - 1, "settings and two files with a record each"
     assert not lake.files("raw_sales") or lake.files("settings"), "sales come last"

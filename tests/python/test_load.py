@@ -37,9 +37,7 @@ def a_run(recipe: str = "deepar") -> RunRecord:
 
 def answer(item_id: str | None, value: float = 10.0, **changes: Any) -> dict[str, Any]:
     """One output line: the mean and the quantiles around it, two weeks ahead."""
-    spread = {
-        level: [value + n - 5, value + n - 4] for n, level in enumerate(QUANTILES)
-    }
+    spread = {level: [value + n - 5, value + n - 4] for n, level in enumerate(QUANTILES)}
     forecast: dict[str, Any] = {"mean": [value, value + 1], "quantiles": spread}
     forecast |= {key: entry for key, entry in changes.items() if key != "quantiles"}
     forecast["quantiles"] = {**spread, **changes.get("quantiles", {})}
@@ -61,9 +59,7 @@ class Work:
         self.files.inference.write_text(
             "".join(json.dumps({"item_id": i, "target": [1.0]}) + "\n" for i in items)
         )
-        text = (
-            lines if isinstance(lines, str) else "".join(json.dumps(x) + "\n" for x in lines)
-        )
+        text = lines if isinstance(lines, str) else "".join(json.dumps(x) + "\n" for x in lines)
         self.files.output.write_text(text)
         self.naive(items if naive is None else naive)
 
@@ -260,5 +256,3 @@ def contents(lake: Lake) -> dict[str, dict[str, bytes]]:
         table: {path.name: path.read_bytes() for path in lake.files(table)}
         for table in ("forecasts", "runs")
     }
-
-

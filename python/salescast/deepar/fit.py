@@ -29,13 +29,46 @@ WEIGHT_DECAY = 1e-8
 PLATEAU_FACTOR = 0.5
 PLATEAU_PATIENCE = 10
 BETA_MARGIN = 1e-6
+LARGEST_TARGET = 1e30
 
 
 def fit(records: Sequence[Record], settings: Hyperparameters, summary: Summary) -> TrainedModel:
-    """Train a network on checked records; their order does not matter.
+    """Train a model on checked records; their order does not matter.
 
     Raises:
         ContractError: A target does not suit the likelihood, or training diverges.
+    """
+    job = make_job(records, settings, summary)
+    log = _Log(settings, job.n_batches)
+    if settings.ensemble_size == 1:
+        members = [_fit_member(job, 0, lambda epoch, loss: log.add(0, epoch, loss))]
+    else:
+        members = _fit_together(job, log)
+    log.finish(members)
+    networks = []
+    for member in members:
+        network = build_network(job.config)
+        network.load_state_dict(
+            {name: torch.from_numpy(value) for name, value in member.weights.items()}
+        )
+        networks.append(network.double().eval())
+    return TrainedModel(job.config, tuple(networks))
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every network of a model is fitted from."""
+
+    config: ModelConfig
+    sampler: WindowSampler
+    n_batches: int
+
+
+def make_job(records: Sequence[Record], settings: Hyperparameters, summary: Summary) -> Job:
+    """Choose and order the series that can train and prepare their windows.
+
+    Raises:
+        ContractError: A target does not suit the likelihood.
     """
     usable = sorted(
         (r for r in records if len(r.target) >= settings.prediction_length and r.n_observed),
@@ -50,32 +83,19 @@ def fit(records: Sequence[Record], settings: Hyperparameters, summary: Summary) 
         context_length=settings.context_length,
         past_length=config.past_length,
         window=settings.training_window,
-        min_history=settings.min_history,
         weights=_weights(usable, settings.sampling),
     )
     n_batches = settings.num_batches_per_epoch or max(
         10, math.ceil(len(usable) / settings.mini_batch_size)
     )
-    job = _Job(config, sampler, n_batches)
-    log = _Log(settings, n_batches)
-    if settings.ensemble_size == 1:
-        members = [_fit_member(job, 0, lambda epoch, loss: log.add(0, epoch, loss))]
-    else:
-        members = _fit_together(job, log)
-    log.finish(members)
-    networks = []
-    for member in members:
-        network = build_network(config)
-        network.load_state_dict(
-            {name: torch.from_numpy(value) for name, value in member.weights.items()}
-        )
-        networks.append(network.double().eval())
-    return TrainedModel(config, tuple(networks))
+    return Job(config, sampler, n_batches)
 
 
 def _check_support(records: Sequence[Record], likelihood: str) -> None:
     for record in records:
         values = record.target[~np.isnan(record.target)]
+        if (np.abs(values) > LARGEST_TARGET).any():
+            raise ContractError(f"{record.where}: target holds a value beyond {LARGEST_TARGET:g}")
         if likelihood == "beta" and ((values < 0) | (values > 1)).any():
             raise ContractError(f"{record.where}: target leaves [0, 1], likelihood is beta")
         if likelihood == "negative-binomial" and ((values < 0) | (values % 1 != 0)).any():
@@ -117,15 +137,6 @@ def _weights(records: Sequence[Record], sampling: str) -> FloatArray:
     means = np.array([np.nanmean(np.abs(record.target)) for record in records])
     # A series of zeros is still drawn now and then.
     return np.asarray(np.sqrt(np.maximum(means, 1e-4 * means.max())))
-
-
-@dataclass(frozen=True)
-class _Job:
-    """What every network of the model is fitted from."""
-
-    config: ModelConfig
-    sampler: WindowSampler
-    n_batches: int
 
 
 @dataclass(frozen=True)
@@ -173,7 +184,7 @@ class _Log:
         print(f"#quality_metric: host={HOST}, train final_loss <loss>={loss}", flush=True)
 
 
-def _fit_together(job: _Job, log: _Log) -> list[_Member]:
+def _fit_together(job: Job, log: _Log) -> list[_Member]:
     """Fit every network in a process of its own, the threads shared out among them.
 
     The arithmetic of one small network hardly gains from a second thread.
@@ -225,7 +236,7 @@ def _collect(connections: Sequence[Connection], log: _Log) -> list[_Member]:
     return [members[number] for number in range(len(connections))]
 
 
-def _member_process(sender: Connection, job: _Job, member: int, n_threads: int) -> None:
+def _member_process(sender: Connection, job: Job, member: int, n_threads: int) -> None:
     """Fit one network and send (epoch, loss) while it goes, the network or the error at last."""
     torch.set_num_threads(n_threads)
     try:
@@ -236,7 +247,7 @@ def _member_process(sender: Connection, job: _Job, member: int, n_threads: int) 
         sender.send(RuntimeError(f"network {member}: {type(error).__name__}: {error}"))
 
 
-def _fit_member(job: _Job, member: int, report: Callable[[int, float], None]) -> _Member:
+def _fit_member(job: Job, member: int, report: Callable[[int, float], None]) -> _Member:
     """Train one network from its own random start.
 
     Kept are the weights of the epoch with the lowest loss, except after a complete cycle, whose
@@ -269,12 +280,14 @@ def _fit_member(job: _Job, member: int, report: Callable[[int, float], None]) ->
 class _Trainer:
     """Optimises one network on windows drawn at random."""
 
-    def __init__(self, job: _Job, member: int) -> None:
+    def __init__(self, job: Job, member: int) -> None:
         self._settings = settings = job.config.hyperparameters
         self._sampler = job.sampler
         self._n_batches = job.n_batches
         self._generator = np.random.default_rng([settings.seed, member])
         torch.manual_seed(int(self._generator.integers(2**63)))
+        # A diverging network is told by its loss; checking every batch's parameters costs time.
+        torch.distributions.Distribution.set_default_validate_args(False)
         self._network = build_network(job.config).train()
         self._optimizer = torch.optim.Adam(
             self._network.parameters(), lr=settings.learning_rate, weight_decay=WEIGHT_DECAY

@@ -189,12 +189,7 @@ EXTENSIONS: dict[str, Setting] = {
     "training_window": Setting(
         _optional(_integer(1)),
         "auto",
-        "steps after the context in a training window; auto: prediction_length",
-    ),
-    "min_history": Setting(
-        _integer(0),
-        "0",
-        "points before the forecast that a training window has, where its series is long enough",
+        "steps after the context in a training window, at most and by default prediction_length",
     ),
     "sampling": Setting(
         _choice("uniform", "sqrt_scale"),
@@ -246,7 +241,6 @@ class Hyperparameters:
     test_quantiles: tuple[float, ...]
     lags: tuple[int, ...]
     training_window: int
-    min_history: int
     sampling: str
     time_features: str
     age_feature: bool
@@ -282,17 +276,10 @@ def parse_hyperparameters(raw: Mapping[str, object]) -> Hyperparameters:
                 values[name] = setting.read(text)
             except ValueError as error:
                 problems.append(f"{name} {error}, not {text!r}")
-    window = values.get("training_window")
-    if "prediction_length" in values and "training_window" in values:
-        if window is None:
-            values["training_window"] = values["prediction_length"]
-        elif window > values["prediction_length"]:
-            problems.append(
-                f"training_window must not exceed prediction_length, "
-                f"{window} > {values['prediction_length']}"
-            )
     if problems:
         raise ContractError(f"hyperparameters: {'; '.join(problems)}")
+    horizon = values["prediction_length"]
+    values["training_window"] = min(values["training_window"] or horizon, horizon)
     return Hyperparameters(**values)
 
 

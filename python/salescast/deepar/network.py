@@ -6,7 +6,9 @@ import dataclasses
 import hashlib
 import json
 import math
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -198,16 +200,33 @@ def sample_paths(
             median and the mean.
         series_per_batch: Records unrolled together.
     """
-    with torch.inference_mode():
-        for first in range(0, len(records), series_per_batch):
-            batch = records[first : first + series_per_batch]
-            inputs = _history(model.config, batch)
-            paths = [
-                _Unroll(model, member, batch, inputs, n_paths).paths()
-                for member, n_paths in enumerate(_shares(num_samples, len(model.networks)))
-                if n_paths
-            ]
-            yield from torch.cat(paths, dim=1).numpy()
+    batches = (
+        records[first : first + series_per_batch]
+        for first in range(0, len(records), series_per_batch)
+    )
+    n_workers = torch.get_num_threads()
+    # Whole batches side by side: an operation here is too small to be worth splitting.
+    with ThreadPoolExecutor(n_workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        waiting: deque[Future[FloatArray]] = deque()
+        for batch in batches:
+            waiting.append(pool.submit(_batch_paths, model, batch, num_samples))
+            if len(waiting) > n_workers:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
+
+
+@torch.inference_mode()
+def _batch_paths(model: TrainedModel, records: Sequence[Record], num_samples: int) -> FloatArray:
+    """Paths of some records: series, sample, step; the networks share the samples."""
+    inputs = _history(model.config, records)
+    paths = [
+        _Unroll(model, member, records, inputs, n_paths).paths()
+        for member, n_paths in enumerate(_shares(num_samples, len(model.networks)))
+        if n_paths
+    ]
+    values: FloatArray = torch.cat(paths, dim=1).numpy()
+    return values
 
 
 def _shares(total: int, n_parts: int) -> list[int]:

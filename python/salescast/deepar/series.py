@@ -131,7 +131,6 @@ class WindowSampler:
         context_length: int,
         past_length: int,
         window: int,
-        min_history: int,
         weights: FloatArray,
     ) -> None:
         """Pad the records, which must have at least `window` points each.
@@ -143,7 +142,6 @@ class WindowSampler:
             context_length: Points before the forecast that the network is unrolled over.
             past_length: context_length and the longest lag.
             window: Points after the context.
-            min_history: Points of a series before `window`, where it is long enough.
             weights: How often each series is drawn, relative to the others.
         """
         self._context_length = context_length
@@ -162,7 +160,7 @@ class WindowSampler:
             [record.cat if use_cat else (0,) for record in records], dtype=np.int64
         )
         # A window without any point before it says nothing about its scale.
-        self._first_start = np.minimum(lengths - window, max(1, min_history))
+        self._first_start = np.minimum(lengths - window, 1)
         self._n_starts = lengths - window - self._first_start + 1
         self._features, self._feature_row = _distinct_features(records, rules, width, past_length)
 

@@ -173,7 +173,7 @@ class _Events:
             return
         if info.get("level") == "error":
             self._keep_error(str(info.get("msg", "")))
-        total = data.get("total")
+        total = data.get("total") or data.get("num_models")
         if info.get("name") in _FINISHED_EVENTS and total:
             self._done += 1
             self._progress(f"{self._task}: {self._done}/{total} nodes")

@@ -222,7 +222,7 @@ class DuckDBWarehouse:
             settings.warehouse_file,
             settings.marts_file,
             schemas=(f"{settings.schema_prefix}_marts", f"{settings.schema_prefix}_reports"),
-            config=_config(settings),
+            config=settings.duckdb_config,
         )
         return settings.marts_file
 
@@ -298,19 +298,10 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _config(settings: Settings) -> dict[str, str | bool | int | float | list[str]]:
-    settings.spill.mkdir(parents=True, exist_ok=True)
-    return {
-        "memory_limit": settings.memory_limit,
-        "threads": settings.threads,
-        "temp_directory": str(settings.spill),
-    }
-
-
 @contextmanager
 def _connect(settings: Settings, path: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     connection = duckdb.connect(
-        str(path) if path else ":memory:", read_only=path is not None, config=_config(settings)
+        str(path) if path else ":memory:", read_only=path is not None, config=settings.duckdb_config
     )
     try:
         yield connection

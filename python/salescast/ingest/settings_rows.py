@@ -1,0 +1,69 @@
+"""Settings of the mapping as rows of the lake, landed where they differ from the newest ones."""
+
+from __future__ import annotations
+
+import glob
+
+from salescast.ingest.clock import Clock
+from salescast.ingest.landing import Landing
+from salescast.lake import Lake, StagedFile, sql_text
+from salescast.mapping import Level
+
+
+def series_levels(landing: Landing) -> dict[str, Level]:
+    """Level of each related series in the landing: those registered, then new ones."""
+    lake, con = landing.lake, landing.con
+    if landing.mapping.tables.related is None:
+        return {}
+    parts = [
+        f"select series_name, department from ({lake.scan_sql('raw_related')}) where load_id not in"
+        f" (select load_id from ({lake.scan_sql('raw_retractions')}))"
+    ]
+    for load_id, staged in landing.rows.items():
+        if landing.records[load_id]["table_name"] == "raw_related":
+            path = sql_text(glob.escape(str(staged.path)))
+            parts.append(f"select series_name, department from read_parquet({path})")
+    found = con.execute(
+        "select series_name, bool_or(department is not null) from ("
+        + " union all ".join(parts)
+        + ") group by 1 order by 1"
+    ).fetchall()
+    levels: dict[str, Level] = {row[0]: "department" if row[1] else "store" for row in found}
+    registered = sorted(
+        (int(value or 0), name)
+        for section, name, key, value in newest_settings(lake)[1]
+        if (section, key) == ("related_series", "position")
+    )
+    order = [*(name for _, name in registered), *landing.series, *levels]
+    return {name: levels[name] for name in dict.fromkeys(order) if name in levels}
+
+
+def newest_settings(lake: Lake) -> tuple[str, list[tuple[str, str, str, str | None]]]:
+    """Newest settings id and its rows as (section, name, attribute, value)."""
+    rows = lake.read("settings").to_pylist()
+    newest = max((row["settings_id"] for row in rows), default="")
+    return newest, [
+        (row["section"], row["name"], row["attribute"], row["value"])
+        for row in rows
+        if row["settings_id"] == newest
+    ]
+
+
+def stage_settings(
+    landing: Landing, levels: dict[str, Level], clock: Clock
+) -> tuple[str, StagedFile | None]:
+    """Newest settings id, and the file of new settings where they differ from the landed ones."""
+    newest, current = newest_settings(landing.lake)
+    wanted = landing.mapping.settings_rows(levels)
+    related = landing.mapping.tables.related
+    if related and not isinstance(related.series, str) and not levels:
+        landing.warnings.append("none of the related series of the mapping is landed or registered")
+    if sorted(map(str, wanted)) == sorted(map(str, current)):
+        return newest, None
+    settings_id, moment = clock.tick()
+    keys = ("section", "name", "attribute", "value")
+    rows = [
+        {"settings_id": settings_id, "landed_at": moment, **dict(zip(keys, row, strict=True))}
+        for row in wanted
+    ]
+    return settings_id, landing.stage(landing.lake.stage("settings", rows, settings_id))

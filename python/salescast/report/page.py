@@ -1,0 +1,101 @@
+"""Everything that the page holds, in the order in which its template shows it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from salescast.report.accuracy import accuracy_tables, choose_scope
+from salescast.report.chain import chain_section, weeks_ahead
+from salescast.report.figures import Figure
+from salescast.report.marts import Marts, Row
+from salescast.report.series import best_and_worst
+from salescast.report.stores import stores_table
+
+
+def page_content(source: Marts) -> Row:
+    """Everything the template shows, in the order it shows it."""
+    newest_week = source.row(
+        "select max(week_end_date) as week from {marts}.fct_weekly_sales where sales is not null"
+    )["week"]
+    latest = source.row(
+        """
+        select max(model_id) as model_id, max(run_id) as run_id, max(cutoff_date) as cutoff_date,
+            max(week_end_date) as last_week
+        from {reports}.rpt_forecast_latest
+        where is_forecast
+        """
+    )
+    scope = choose_scope(source, latest["model_id"])
+    events = _events(source)
+    figures: dict[str, Figure] = {}
+    chain = chain_section(source, latest, scope, events, newest_week)
+    if chain["figure"]:
+        figures["chain"] = chain["figure"]
+    accuracy = accuracy_tables(source, scope)
+    figures.update(accuracy["figures"])
+    series = best_and_worst(source, scope, events)
+    for entry in [*series["best"], *series["worst"]]:
+        figures[entry["chart"]] = entry["figure"]
+    return {
+        "written_at": datetime.now(UTC).replace(tzinfo=None),
+        "newest_week": newest_week,
+        "suggested_cutoff": newest_week - timedelta(weeks=13) if newest_week else None,
+        "counts": source.row(
+            """
+            select count(distinct item_id) as n_series, count(distinct store_id) as n_stores,
+                min(week_end_date) as first_week
+            from {marts}.fct_weekly_sales
+            """
+        ),
+        "latest": latest,
+        "weeks_since_cutoff": (
+            (newest_week - latest["cutoff_date"]).days // 7
+            if newest_week and latest["cutoff_date"]
+            else 0
+        ),
+        "newest_runs": _newest_runs(source),
+        "ahead": [weeks_ahead(source, newest_week, n_weeks) for n_weeks in (4, 13)],
+        "scope": scope,
+        "chain": chain,
+        "accuracy": accuracy,
+        "series": series,
+        "stores": stores_table(source, scope, newest_week),
+        "rejected": source.rows(
+            "select * from {reports}.rpt_rejected_rows order by n_rows desc, table_name, reason"
+        ),
+        "batches": source.rows(
+            "select * from {reports}.rpt_batches order by started_at desc, batch_id limit 8"
+        ),
+        "runs": source.rows(
+            """
+            select * from {marts}.dim_forecast_run where is_current
+            order by kind = 'forecast' desc, cutoff_date desc, landed_at desc, model_id limit 24
+            """
+        ),
+        "figures": figures,
+    }
+
+
+def _newest_runs(source: Marts) -> list[Row]:
+    """The newest current forecast run of each model."""
+    return source.rows(
+        """
+        select * from {marts}.dim_forecast_run
+        where is_current and kind = 'forecast'
+        qualify row_number() over (
+            partition by model_id order by cutoff_date desc, landed_at desc, run_id desc
+        ) = 1
+        order by is_champion desc, model_id
+        """
+    )
+
+
+def _events(source: Marts) -> list[Row]:
+    return source.rows(
+        """
+        select week_end_date as week, coalesce(nullif(events, ''), 'holiday') as name
+        from {marts}.dim_week
+        where nullif(events, '') is not null or is_holiday_week
+        order by week_end_date
+        """
+    )
