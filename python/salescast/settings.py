@@ -120,6 +120,7 @@ class Settings(BaseSettings):
             "memory_limit": self.memory_limit,
             "threads": self.threads,
             "temp_directory": str(self.spill),
+            "preserve_insertion_order": False,
         }
 
     def environment(self) -> dict[str, str]:

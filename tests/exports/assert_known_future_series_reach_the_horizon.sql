@@ -3,6 +3,7 @@ select
     feature_name,
     store_id,
     department_id,
+    example_item_id,
     n_items,
     n_missing_weeks,
     first_missing_week,

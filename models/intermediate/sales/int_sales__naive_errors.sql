@@ -15,23 +15,9 @@ lagged as (
         week_end_date,
         sales,
         lag(sales, {{ var('season_weeks') }}) over (partition by item_id order by week_idx) as season_ago_sales,
-        {{ last_known('sales', 'item_id', 'week_idx') }} as last_known_sales
+        {{ last_known('sales', 'item_id', 'week_idx', until='1 preceding') }} as last_known_sales
 
     from sales_filled
-
-),
-
-with_last_week as (
-
-    select
-        item_id,
-        week_idx,
-        week_end_date,
-        sales,
-        season_ago_sales,
-        lag(last_known_sales) over (partition by item_id order by week_idx) as last_known_sales
-
-    from lagged
 
 ),
 
@@ -44,7 +30,7 @@ errors as (
         sales - season_ago_sales as seasonal_error,
         sales - last_known_sales as last_value_error
 
-    from with_last_week
+    from lagged
 
 ),
 

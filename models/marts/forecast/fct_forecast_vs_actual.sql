@@ -3,8 +3,14 @@
     incremental_strategy='merge',
     unique_key=['run_id', 'item_id', 'week_end_date'],
     table_type='iceberg',
-    on_schema_change='append_new_columns'
+    on_schema_change='append_new_columns',
+    post_hook="""
+        delete from {{ this }}
+        where week_end_date > (select max(week_end_date) from {{ ref('dim_week') }} where is_complete)
+    """
 ) }}
+
+-- The hook takes back rows of weeks that a retracted load had made complete; without any sales it takes back none.
 
 with
 

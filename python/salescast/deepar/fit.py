@@ -195,15 +195,18 @@ def _fit_together(job: Job, log: _Log) -> list[_Member]:
     context = multiprocessing.get_context("spawn")
     processes, connections = [], []
     for member in range(n_members):
-        receiver, sender = context.Pipe(duplex=False)
+        ours, theirs = context.Pipe()
         process = context.Process(
-            target=_member_process, args=(sender, job, member, n_threads), daemon=True
+            target=_member_process, args=(theirs, member, n_threads), daemon=True
         )
         process.start()
-        sender.close()
+        theirs.close()
         processes.append(process)
-        connections.append(receiver)
+        connections.append(ours)
     try:
+        # Sent only now, so that the processes load their libraries side by side.
+        for connection in connections:
+            connection.send(job)
         return _collect(connections, log)
     finally:
         for process in processes:
@@ -236,15 +239,18 @@ def _collect(connections: Sequence[Connection], log: _Log) -> list[_Member]:
     return [members[number] for number in range(len(connections))]
 
 
-def _member_process(sender: Connection, job: Job, member: int, n_threads: int) -> None:
-    """Fit one network and send (epoch, loss) while it goes, the network or the error at last."""
+def _member_process(connection: Connection, member: int, n_threads: int) -> None:
+    """Take the job, send (epoch, loss) while it goes, the network or the error at last."""
     torch.set_num_threads(n_threads)
+    job: Job = connection.recv()
     try:
-        sender.send(_fit_member(job, member, lambda epoch, loss: sender.send((epoch, loss))))
+        connection.send(
+            _fit_member(job, member, lambda epoch, loss: connection.send((epoch, loss)))
+        )
     except ContractError as error:
-        sender.send(error)
+        connection.send(error)
     except Exception as error:
-        sender.send(RuntimeError(f"network {member}: {type(error).__name__}: {error}"))
+        connection.send(RuntimeError(f"network {member}: {type(error).__name__}: {error}"))
 
 
 def _fit_member(job: Job, member: int, report: Callable[[int, float], None]) -> _Member:

@@ -131,8 +131,8 @@ def dbt_build(
                 _describe(r, nodes.get(r["unique_id"], {}), failing_rows) for r in failures
             ),
             where=str(project.logs),
-            fix="Mend what the nodes name (data, mapping or SQL), then run the same command "
-            "with --resume.",
+            fix="Mend what the nodes name (data, mapping or SQL), then go on with `salescast run "
+            "--resume`; for another --cutoff or --horizon start a new run.",
         )
     if status != 0 or not results:
         raise RunError(

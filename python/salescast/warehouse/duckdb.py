@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -20,6 +21,9 @@ from salescast.warehouse.marts import publish_marts
 
 _CATEGORY_COLUMNS = ("store_id", "department_id")
 """Columns of exp_series whose codes stand in `cat`, by cat_position."""
+
+_SERIES_A_PART = 20_000
+"""Series whose lines are sorted in memory at a time."""
 
 
 class DuckDBWarehouse:
@@ -105,25 +109,35 @@ class DuckDBWarehouse:
         return [Cutoff(*row) for row in rows]
 
     def export_training(self, cutoff: date, to: Path) -> int:
-        """Write the training records of a cutoff as JSON lines; returns their number."""
+        """Write the training records of a cutoff as JSON lines; returns their number.
+
+        Series in random order is what the algorithm asks for; this one is the same on every
+        machine. Many series are sorted and written a part at a time, so that memory stays bounded.
+        """
+        table = self._table("exports", "exp_deepar__train")
         with self._open() as connection:
-            columns = ['series_start as "start"', "target"]
+            columns = {"start": "series_start", "target": "target"}
             if self._count(connection, "exp_categories", cutoff):
-                columns.append("cat")
+                columns["cat"] = "cat"
             if self._count(connection, "exp_features", cutoff):
-                columns.append("dynamic_feat")
-            return _copy(
-                connection,
-                # Series in random order is what the algorithm asks for; this one is the same
-                # on every machine.
-                f"""
-                select {", ".join(columns)} from {self._table("exports", "exp_deepar__train")}
-                where cutoff_date = ? order by md5(item_id)
-                """,
-                [cutoff],
-                to,
-                "format json",
-            )
+                columns["dynamic_feat"] = "dynamic_feat"
+            n_parts = 1 + self._count(connection, "exp_series", cutoff) // _SERIES_A_PART
+            n_records = 0
+            for part in range(n_parts):
+                part_file = to.with_name(f"part-{part}-{to.name}")
+                n_records += _copy_lines(
+                    connection,
+                    f"""
+                    select item_id, {_as_columns(columns)} from {table}
+                    where cutoff_date = ? and md5_number_lower(item_id) % {n_parts} = {part}
+                    """,
+                    [cutoff],
+                    part_file,
+                    keys=list(columns),
+                    order_by="md5(item_id)",
+                )
+                _append(part_file, to, is_first=part == 0)
+        return n_records
 
     def export_encoding(self, cutoff: date, to: Path) -> Encoding:
         """Write the category map of a cutoff into the folder `to`; returns it with the features."""
@@ -151,7 +165,11 @@ class DuckDBWarehouse:
             UserError: The warehouse has no feature of a name that the model was trained with.
         """
         with self._open() as connection:
-            columns = ["records.item_id", 'records.series_start as "start"', "records.target"]
+            columns = {
+                "item_id": "records.item_id",
+                "start": "records.series_start",
+                "target": "records.target",
+            }
             joins, conditions = [], []
             parameters: list[Any] = []
             positions = connection.execute(
@@ -168,26 +186,25 @@ class DuckDBWarehouse:
                 parameters.append(str(encoding.categories))
             if positions:
                 codes = ", ".join(f"known_{position}.code" for (position,) in positions)
-                columns.append(f"[{codes}] as cat")
+                columns["cat"] = f"[{codes}]"
             if encoding.features:
-                columns.append(
-                    self._feature_column(connection, cutoff, encoding.features) + " as dynamic_feat"
+                columns["dynamic_feat"] = self._feature_column(
+                    connection, cutoff, encoding.features
                 )
-            return _copy(
+            return _copy_lines(
                 connection,
                 f"""
-                select {", ".join(columns)}
+                select {_as_columns(columns)}
                 from {self._table("exports", "exp_deepar__inference")} as records
                 inner join {self._table("exports", "exp_series")} as series
                     on records.item_id = series.item_id
                     and records.cutoff_date = series.cutoff_date
                 {" ".join(joins)}
                 where records.cutoff_date = ? {" ".join(conditions)}
-                order by md5(records.item_id)
                 """,
                 [*parameters, cutoff],
                 to,
-                "format json",
+                keys=list(columns),
             )
 
     def export_baseline(self, relation: str, cutoff: date, to: Path) -> int:
@@ -307,6 +324,60 @@ def _connect(settings: Settings, path: Path | None = None) -> Iterator[duckdb.Du
         yield connection
     finally:
         connection.close()
+
+
+def _as_columns(columns: Mapping[str, str]) -> str:
+    return ", ".join(f"{expression} as {quoted(key)}" for key, expression in columns.items())
+
+
+def _copy_lines(
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    parameters: Sequence[Any],
+    to: Path,
+    *,
+    keys: Sequence[str],
+    order_by: str | None = None,
+) -> int:
+    """COPY a query to a file of JSON lines with these keys. Returns the number of lines.
+
+    Series of one store share their features, which are most of a line: each distinct
+    `dynamic_feat` becomes text once, and a line is put together from texts.
+    """
+    texts = {key: f"cast(to_json(records.{quoted(key)}) as varchar)" for key in keys}
+    shared, join = "", ""
+    if "dynamic_feat" in keys:
+        texts["dynamic_feat"] = "features.feature_text"
+        shared = """,
+            features as (
+                select dynamic_feat, cast(to_json(dynamic_feat) as varchar) as feature_text
+                from (select distinct dynamic_feat from records)
+            )"""
+        join = "inner join features on records.dynamic_feat = features.dynamic_feat"
+    members = " || ',' || ".join(f"'\"{key}\":' || {text}" for key, text in texts.items())
+    return _copy(
+        connection,
+        f"""
+        with
+            records as materialized ({query}){shared}
+        select '{{' || {members} || '}}' as line
+        from records {join} {f"order by {order_by}" if order_by else ""}
+        """,
+        parameters,
+        to,
+        # A line is written as it is: no quotes are added, and JSON holds no control character.
+        "format csv, header false, quote '', escape '', delimiter '\x1f'",
+    )
+
+
+def _append(part: Path, to: Path, *, is_first: bool) -> None:
+    """Move a part to the end of a file; joined gzip members are one gzip file."""
+    if is_first:
+        part.replace(to)
+        return
+    with part.open("rb") as source, to.open("ab") as target:
+        shutil.copyfileobj(source, target, 1 << 20)
+    part.unlink()
 
 
 def _copy(

@@ -31,6 +31,8 @@ class Container:
         self.root = root
         self._monkeypatch = monkeypatch
         monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(root))
+        # Threads that wait for each other make tiny networks slow on a busy machine.
+        monkeypatch.setenv("DEEPAR_NUM_THREADS", "1")
 
     @property
     def failure(self) -> str:

@@ -82,7 +82,7 @@ def test_every_problem_is_named_at_once() -> None:
         ("test_quantiles", "[0.5, 1]"),
         ("lags", "[1, 1]"),
         ("lags", "[0]"),
-        ("training_window", "14"),
+        ("training_window", "0"),
         ("sampling", "scale"),
         ("age_feature", "yes"),
         ("lr_schedule", "cosine"),
@@ -114,6 +114,12 @@ def test_a_wrong_value_is_named(name: str, text: str) -> None:
 )
 def test_a_valid_value_is_read(name: str, text: str, value: object) -> None:
     assert getattr(parse_hyperparameters({**REQUIRED, name: text}), name) == value
+
+
+@pytest.mark.parametrize(("text", "steps"), [("auto", 13), ("4", 4), ("26", 13)])
+def test_a_training_window_is_never_longer_than_the_horizon(text: str, steps: int) -> None:
+    settings = parse_hyperparameters({**REQUIRED, "training_window": text})
+    assert settings.training_window == steps
 
 
 def test_a_value_that_is_no_string_is_refused() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import multiprocessing
 import re
 import shutil
 from collections.abc import Callable
@@ -14,10 +15,17 @@ import numpy as np
 import pytest
 
 from salescast.deepar.__main__ import main
-from salescast.deepar.contract import ContainerPaths
+from salescast.deepar.contract import (
+    ContainerPaths,
+    ContractError,
+    check_training_records,
+    parse_hyperparameters,
+    read_records,
+)
+from salescast.deepar.fit import _collect, _Log, _member_process, make_job
 
-from .conftest import Container
-from .lines import Lines, make_lines
+from .conftest import SETTINGS, Container
+from .lines import Lines, make_lines, write_lines
 
 
 def _weights(container: Container) -> dict[str, np.ndarray[Any, Any]]:
@@ -179,6 +187,41 @@ def test_bad_data_or_settings_are_a_client_error(
     assert not (container.root / "model").exists()
 
 
+def _diverging() -> Lines:
+    """After a context of zeros the scale is tiny and the scaled value no longer finite."""
+    lines = make_lines()
+    for line in lines:
+        line["target"] = [0] * 20 + [1e29] * 20
+    return lines
+
+
+def test_training_that_diverges_is_a_client_error(container: Container) -> None:
+    assert container.train(_diverging()) == 1
+    assert container.failure.startswith("ClientError: training diverged in epoch ")
+
+
+def test_the_error_of_one_network_is_that_of_the_ensemble(tmp_path: Path) -> None:
+    settings = parse_hyperparameters(SETTINGS)
+    records = read_records([write_lines(tmp_path / "part.json", _diverging())])
+    summary = check_training_records(records, prediction_length=3)
+    job = make_job(records, settings, summary)
+    ours, theirs = multiprocessing.Pipe()
+    ours.send(job)
+    _member_process(theirs, member=0, n_threads=1)
+    with pytest.raises(ContractError, match="training diverged"):
+        _collect([ours], _Log(settings, n_batches=1))
+    theirs.close()
+    with pytest.raises(RuntimeError, match="network 0 ended early"):
+        _collect([ours], _Log(settings, n_batches=1))
+
+
+def test_a_target_beyond_single_precision_is_a_client_error(container: Container) -> None:
+    lines = make_lines()
+    lines[4]["target"][7] = 1e39
+    assert container.train(lines) == 1
+    assert "part.json line 5: target holds a value beyond" in container.failure
+
+
 def test_a_fault_of_the_program_is_an_algorithm_error(
     container: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,7 +260,7 @@ def test_series_shorter_than_the_horizon_are_ignored(
         (34, 10, {"prediction_length": "10", "context_length": "3"}),
         (10, 60, {"prediction_length": "52", "context_length": "13", "training_window": "4"}),
         (12, 40, {"time_features": "none", "age_feature": "false", "num_dynamic_feat": "ignore"}),
-        (12, 40, {"lr_schedule": "one_cycle", "sampling": "sqrt_scale", "min_history": "99"}),
+        (12, 40, {"lr_schedule": "one_cycle", "sampling": "sqrt_scale"}),
         (12, 40, {"cardinality": "ignore", "lags": "[9]", "mini_batch_size": "500"}),
     ],
 )

@@ -1,0 +1,92 @@
+"""Accuracy of a landed backtest, from the published marts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import duckdb
+from measure import Bench
+
+NEAR_CUTOFF, NEAR_HORIZON = date(2012, 7, 27), 13
+FAR_CUTOFF, FAR_HORIZON = date(2012, 1, 27), 39
+FAR_LEAST_WEEKS = 79
+NAIVE_WAPE_FAR = 0.1132
+
+
+@dataclass(frozen=True)
+class Score:
+    """Errors of one model at one cutoff; ratios of sums over rows with an actual."""
+
+    n_series: int
+    n_rows: int
+    wape: float
+    wql: float
+    coverage: float
+    last_value_wape: float
+
+
+def backtest(bench: Bench, cutoff: date, horizon: int, model: str) -> None:
+    """Make a model's backtest on a home that has landed sales."""
+    bench.salescast(
+        "backtest", "--cutoff", str(cutoff), "--horizon", str(horizon), "--model", model
+    )
+
+
+def score(home: Path, model: str, cutoff: date, *, least_weeks: int = 1) -> Score:
+    """Score a model's current run.
+
+    Args:
+        home: Home with published marts.
+        model: The model_id.
+        cutoff: The cutoff_date.
+        least_weeks: Score only series with so many observed weeks in all of the data, later ones
+            included: a filter of the evaluation, never of what a model sees.
+
+    Returns:
+        The errors; `last_value_wape` is of repeating the last sale seen at the cutoff.
+    """
+    connection = duckdb.connect(str(home / "marts.duckdb"), read_only=True)
+    try:
+        row = connection.execute(
+            """
+            with
+            scored as (
+                select compared.*
+                from salescast_marts.fct_forecast_vs_actual as compared
+                inner join salescast_marts.dim_forecast_run as runs
+                    on compared.run_id = runs.run_id
+                inner join salescast_marts.dim_series as series
+                    on compared.item_id = series.item_id
+                where
+                    runs.is_current
+                    and runs.kind = 'backtest'
+                    and runs.model_id = $model
+                    and runs.cutoff_date = $cutoff
+                    and series.n_observed >= $least_weeks
+                    and compared.actual is not null
+            ),
+            last_seen as (
+                select item_id, max_by(sales, week_end_date) as sales
+                from salescast_marts.fct_weekly_sales
+                where is_observed and week_end_date <= $cutoff
+                group by 1
+            )
+            select
+                count(distinct scored.item_id),
+                count(*),
+                sum(abs_error) / sum(abs_actual),
+                2 * sum(pinball_loss_p10 + pinball_loss_p50 + pinball_loss_p90)
+                    / 3 / sum(abs_actual),
+                avg(n_inside_p10_p90),
+                sum(abs(actual - last_seen.sales)) / sum(abs_actual)
+            from scored
+            inner join last_seen on scored.item_id = last_seen.item_id
+            """,
+            {"model": model, "cutoff": cutoff, "least_weeks": least_weeks},
+        ).fetchone()
+    finally:
+        connection.close()
+    assert row is not None
+    return Score(*row)

@@ -1,0 +1,1 @@
+"""The product from files to published marts, on real engines."""
