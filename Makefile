@@ -35,7 +35,7 @@ test: install lint types dbt pytest ## everything that CI runs
 lint: install ## SQL and Python style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/sqlfluff lint --nofail-on-warnings models tests
+	$(BIN)/sqlfluff lint --disable-progress-bar models tests
 
 types: install ## static types
 	$(BIN)/mypy

@@ -115,8 +115,15 @@ final as (
         cast(exported.first_week_end_date as varchar) || ' 00:00:00' as series_start,
         {{ array_part('target_arrays.target', '1', 'exported.n_weeks') }} as target,
         array[exported.store_code, exported.department_code] as cat,
-        coalesce(store_features.dynamic_feat, {{ empty_array(array_type('double')) }})
-        || coalesce(department_features.dynamic_feat, {{ empty_array(array_type('double')) }}) as dynamic_feat
+        case
+            when department_features.item_id is not null then exported.item_id
+            else exported.store_id || ':' || cast(exported.first_week_idx as varchar)
+        end as dynamic_feat_key,
+        case
+            when department_features.item_id is null then store_features.dynamic_feat
+            else coalesce(store_features.dynamic_feat, {{ empty_array(array_type('double')) }})
+                || department_features.dynamic_feat
+        end as dynamic_feat
 
     from exported
     inner join target_arrays on exported.item_id = target_arrays.item_id

@@ -64,7 +64,7 @@ left join inference
         and series.item_id = inference.item_id
 where
     inference.n_target is distinct from series.n_weeks
-    or inference.n_features is distinct from coalesce(features.n_features, 0)
+    or coalesce(inference.n_features, 0) <> coalesce(features.n_features, 0)
     or (features.n_features > 0 and inference.n_feature_weeks is distinct from series.n_weeks + series.horizon_weeks)
     or (series.treatment = 'trained' and train.n_target is distinct from series.n_weeks)
     or (series.treatment = 'inferred' and train.item_id is not null)

@@ -173,8 +173,8 @@ class LocalForecaster:
         raise RunError(
             f"{task} failed (exit status {status}): {reason}",
             where=str(log),
-            fix="A ClientError names data or settings to mend (models.toml, the mapping); then "
-            "run the same command with --resume.",
+            fix="A ClientError names data or settings to mend (models.toml, the mapping): start a "
+            "new run then. Otherwise go on with `salescast run --resume`.",
         )
 
 

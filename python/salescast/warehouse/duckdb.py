@@ -116,25 +116,24 @@ class DuckDBWarehouse:
         """
         table = self._table("exports", "exp_deepar__train")
         with self._open() as connection:
-            columns = {"start": "series_start", "target": "target"}
+            columns = {"start": "records.series_start", "target": "records.target"}
             if self._count(connection, "exp_categories", cutoff):
-                columns["cat"] = "cat"
+                columns["cat"] = "records.cat"
             if self._count(connection, "exp_features", cutoff):
-                columns["dynamic_feat"] = "dynamic_feat"
+                columns["dynamic_feat"] = "records.dynamic_feat"
             n_parts = 1 + self._count(connection, "exp_series", cutoff) // _SERIES_A_PART
             n_records = 0
             for part in range(n_parts):
                 part_file = to.with_name(f"part-{part}-{to.name}")
                 n_records += _copy_lines(
                     connection,
-                    f"""
-                    select item_id, {_as_columns(columns)} from {table}
-                    where cutoff_date = ? and md5_number_lower(item_id) % {n_parts} = {part}
-                    """,
+                    columns,
+                    f"{table} as records",
+                    "records.cutoff_date = ?"
+                    f" and md5_number_lower(records.item_id) % {n_parts} = {part}",
                     [cutoff],
                     part_file,
-                    keys=list(columns),
-                    order_by="md5(item_id)",
+                    order_by="order by md5(records.item_id)",
                 )
                 _append(part_file, to, is_first=part == 0)
         return n_records
@@ -193,18 +192,17 @@ class DuckDBWarehouse:
                 )
             return _copy_lines(
                 connection,
+                columns,
                 f"""
-                select {_as_columns(columns)}
-                from {self._table("exports", "exp_deepar__inference")} as records
+                {self._table("exports", "exp_deepar__inference")} as records
                 inner join {self._table("exports", "exp_series")} as series
                     on records.item_id = series.item_id
                     and records.cutoff_date = series.cutoff_date
                 {" ".join(joins)}
-                where records.cutoff_date = ? {" ".join(conditions)}
                 """,
+                f"records.cutoff_date = ? {' '.join(conditions)}",
                 [*parameters, cutoff],
                 to,
-                keys=list(columns),
             )
 
     def export_baseline(self, relation: str, cutoff: date, to: Path) -> int:
@@ -326,42 +324,50 @@ def _connect(settings: Settings, path: Path | None = None) -> Iterator[duckdb.Du
         connection.close()
 
 
-def _as_columns(columns: Mapping[str, str]) -> str:
-    return ", ".join(f"{expression} as {quoted(key)}" for key, expression in columns.items())
-
-
 def _copy_lines(
     connection: duckdb.DuckDBPyConnection,
-    query: str,
+    columns: Mapping[str, str],
+    tables: str,
+    condition: str,
     parameters: Sequence[Any],
     to: Path,
     *,
-    keys: Sequence[str],
-    order_by: str | None = None,
+    order_by: str = "",
 ) -> int:
-    """COPY a query to a file of JSON lines with these keys. Returns the number of lines.
+    """COPY rows to a file of JSON lines. Returns the number of lines.
 
-    Series of one store share their features, which are most of a line: each distinct
-    `dynamic_feat` becomes text once, and a line is put together from texts.
+    Series of one store share their features, which are most of a line: they become text once for
+    each `dynamic_feat_key`, and a line is put together from texts.
+
+    Args:
+        connection: A connection to the warehouse.
+        columns: Expression over `records` for each key of a line.
+        tables: What to read, with an export view as `records`.
+        condition: Which rows to take.
+        parameters: Values of the placeholders in `tables` and `condition`.
+        to: The file.
+        order_by: An order of the lines, as a clause; none by default.
     """
-    texts = {key: f"cast(to_json(records.{quoted(key)}) as varchar)" for key in keys}
-    shared, join = "", ""
-    if "dynamic_feat" in keys:
+    texts = {key: f"cast(to_json({value}) as varchar)" for key, value in columns.items()}
+    features = "select null as dynamic_feat_key, null as feature_text"
+    if "dynamic_feat" in columns:
+        features = f"""
+            select
+                records.dynamic_feat_key,
+                cast(to_json(any_value({columns["dynamic_feat"]})) as varchar) as feature_text
+            from {tables} where {condition} group by 1
+        """
         texts["dynamic_feat"] = "features.feature_text"
-        shared = """,
-            features as (
-                select dynamic_feat, cast(to_json(dynamic_feat) as varchar) as feature_text
-                from (select distinct dynamic_feat from records)
-            )"""
-        join = "inner join features on records.dynamic_feat = features.dynamic_feat"
+        parameters = [*parameters, *parameters]
     members = " || ',' || ".join(f"'\"{key}\":' || {text}" for key, text in texts.items())
     return _copy(
         connection,
         f"""
-        with
-            records as materialized ({query}){shared}
+        with features as ({features})
         select '{{' || {members} || '}}' as line
-        from records {join} {f"order by {order_by}" if order_by else ""}
+        from {tables}
+        left join features on records.dynamic_feat_key = features.dynamic_feat_key
+        where {condition} {order_by}
         """,
         parameters,
         to,
