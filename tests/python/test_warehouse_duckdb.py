@@ -45,11 +45,13 @@ create table shop_exports.exp_features as
 create view shop_exports.exp_deepar__train as
     select item_id, cutoff_date, '2026-10-10 00:00:00' as series_start,
         [1.5, null, 0.0]::double[] as target, [0, 1]::integer[] as cat,
-        [[0.0, 0.0, 1.0], [5.0, 6.0, 7.0]]::double[][] as dynamic_feat
+        store_id as dynamic_feat_key,
+        [[0.0, 0.0, 1.0], [5.0, 6.0, store_id::double]]::double[][] as dynamic_feat
     from shop_exports.exp_series;
 create view shop_exports.exp_deepar__inference as
-    select item_id, cutoff_date, series_start, target, cat,
-        [[0.0, 0.0, 1.0, 0.0, 0.0], [5.0, 6.0, 7.0, 8.0, 9.0]]::double[][] as dynamic_feat
+    select item_id, cutoff_date, series_start, target, cat, dynamic_feat_key,
+        [[0.0, 0.0, 1.0, 0.0, 0.0], [5.0, 6.0, dynamic_feat_key::double, 8.0, 9.0]]::double[][]
+            as dynamic_feat
     from shop_exports.exp_deepar__train;
 create table shop_baselines.baseline_snaive_52 as
     select date '{CUTOFF}' as cutoff_date, item_id, 1 as horizon_weeks
@@ -145,7 +147,22 @@ def test_the_inference_file_has_ids_first_in_an_order_that_is_not_theirs(
         "7:b": [0, 1],
         "8:a": [1, 0],
     }
+    # Features are the store's own, although each store's are made once.
     assert by_item["7:a"]["dynamic_feat"][1] == [5, 6, 7, 8, 9]
+    assert by_item["7:b"]["dynamic_feat"] == by_item["7:a"]["dynamic_feat"]
+    assert by_item["8:a"]["dynamic_feat"][1] == [5, 6, 8, 8, 9]
+
+
+def test_many_series_are_written_in_parts_of_one_file(
+    warehouse: DuckDBWarehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse.export_training(CUTOFF, tmp_path / "whole.json.gz")
+    monkeypatch.setattr("salescast.warehouse.duckdb._SERIES_A_PART", 1)
+    assert warehouse.export_training(CUTOFF, tmp_path / "parts.json.gz") == 3
+    whole, parts = records(tmp_path / "whole.json.gz"), records(tmp_path / "parts.json.gz")
+    assert sorted(map(json.dumps, whole)) == sorted(map(json.dumps, parts))
+    assert {path.name for path in tmp_path.iterdir()} >= {"whole.json.gz", "parts.json.gz"}
+    assert not list(tmp_path.glob("part-*"))
 
 
 def test_a_trained_models_own_codes_and_features_are_used(
