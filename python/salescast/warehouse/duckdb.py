@@ -124,7 +124,7 @@ class DuckDBWarehouse:
             n_parts = 1 + self._count(connection, "exp_series", cutoff) // _SERIES_A_PART
             n_records = 0
             for part in range(n_parts):
-                part_file = to.with_name(f"part-{part}-{to.name}")
+                part_file = to if part == 0 else to.with_name(f"part-{part}-{to.name}")
                 n_records += _copy_lines(
                     connection,
                     columns,
@@ -135,7 +135,8 @@ class DuckDBWarehouse:
                     part_file,
                     order_by="order by md5(records.item_id)",
                 )
-                _append(part_file, to, is_first=part == 0)
+                if part:
+                    _append(part_file, to)
         return n_records
 
     def export_encoding(self, cutoff: date, to: Path) -> Encoding:
@@ -359,12 +360,12 @@ def _copy_lines(
         """
         texts["dynamic_feat"] = "features.feature_text"
         parameters = [*parameters, *parameters]
-    members = " || ',' || ".join(f"'\"{key}\":' || {text}" for key, text in texts.items())
+    members = ", ',', ".join(f"'\"{key}\":', {text}" for key, text in texts.items())
     return _copy(
         connection,
         f"""
         with features as ({features})
-        select '{{' || {members} || '}}' as line
+        select concat('{{', {members}, '}}') as line
         from {tables}
         left join features on records.dynamic_feat_key = features.dynamic_feat_key
         where {condition} {order_by}
@@ -376,11 +377,8 @@ def _copy_lines(
     )
 
 
-def _append(part: Path, to: Path, *, is_first: bool) -> None:
+def _append(part: Path, to: Path) -> None:
     """Move a part to the end of a file; joined gzip members are one gzip file."""
-    if is_first:
-        part.replace(to)
-        return
     with part.open("rb") as source, to.open("ab") as target:
         shutil.copyfileobj(source, target, 1 << 20)
     part.unlink()
