@@ -2,14 +2,21 @@
     The statement behind both DeepAR exports.
 
     treatments: the treatments of exp_series to take, as a list of SQL literals.
+    dynamic_feat: the column of exp_store_features to take.
     weeks_ahead: weeks that features reach beyond the target, as an expression over exp_series.
 #}
-{% macro deepar_records(treatments, weeks_ahead) -%}
+{% macro deepar_records(treatments, dynamic_feat, weeks_ahead) -%}
 with
 
 series as (
 
     select * from {{ ref('exp_series') }}
+
+),
+
+store_features as (
+
+    select * from {{ ref('exp_store_features') }}
 
 ),
 
@@ -35,47 +42,6 @@ exported as (
 
     select * from series
     where treatment in ({{ treatments }})
-
-),
-
--- Items of one store that start in the same week share their feature arrays: each is cut once.
-store_spans as (
-
-    select distinct
-        cutoff_date,
-        store_id,
-        first_week_idx,
-        n_weeks + {{ weeks_ahead }} as n_feature_weeks
-
-    from exported
-
-),
-
-store_features as (
-
-    select
-        store_spans.cutoff_date,
-        store_spans.store_id,
-        store_spans.first_week_idx,
-        array_agg(
-            {{ array_part(
-                'feature_arrays.feature_values',
-                'store_spans.first_week_idx + 1',
-                'store_spans.n_feature_weeks'
-            ) }}
-            order by features.feature_idx
-        ) as dynamic_feat
-
-    from store_spans
-    inner join features
-        on
-            store_spans.cutoff_date = features.cutoff_date
-            and features.feature_level <> 'department'
-    inner join feature_arrays
-        on
-            features.feature_idx = feature_arrays.feature_idx
-            and feature_arrays.store_id in ('', store_spans.store_id)
-    group by 1, 2, 3
 
 ),
 
@@ -119,9 +85,11 @@ final as (
             when department_features.item_id is not null then exported.item_id
             else exported.store_id || ':' || cast(exported.first_week_idx as varchar)
         end as dynamic_feat_key,
+        -- Arrays are joined only where a department has its own: a copy for each series costs more than the rest.
         case
-            when department_features.item_id is null then store_features.dynamic_feat
-            else coalesce(store_features.dynamic_feat, {{ empty_array(array_type('double')) }})
+            when department_features.item_id is null then store_features.{{ dynamic_feat }}
+            else
+                coalesce(store_features.{{ dynamic_feat }}, {{ empty_array(array_type('double')) }})
                 || department_features.dynamic_feat
         end as dynamic_feat
 

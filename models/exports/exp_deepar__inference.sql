@@ -1,3 +1,5 @@
 {{ config(materialized='view') }}
 
-{{ deepar_records(treatments="'trained', 'inferred'", weeks_ahead='horizon_weeks') }}
+{{ deepar_records(
+    treatments="'trained', 'inferred'", dynamic_feat='inference_dynamic_feat', weeks_ahead='exported.horizon_weeks'
+) }}

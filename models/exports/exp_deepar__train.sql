@@ -1,3 +1,3 @@
 {{ config(materialized='view') }}
 
-{{ deepar_records(treatments="'trained'", weeks_ahead='0') }}
+{{ deepar_records(treatments="'trained'", dynamic_feat='train_dynamic_feat', weeks_ahead='0') }}

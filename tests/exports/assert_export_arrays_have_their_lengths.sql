@@ -1,4 +1,4 @@
--- Features of both exports are cut by one macro, so those of the longer one stand for both.
+-- Features of both exports are cut together, so those of the longer one stand for both.
 with
 
 series as (
