@@ -194,7 +194,7 @@ def lines(path: Path) -> Iterator[str]:
     """Records of a written file in one spelling, for comparison."""
     with open_text(path, "rt") as file:
         for line in file:
-            yield json.dumps(json.loads(line), sort_keys=True)
+            yield json.dumps(json.loads(line, parse_int=float), sort_keys=True)
 
 
 def prepare(bench: Bench, data: Path) -> Task:
