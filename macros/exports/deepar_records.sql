@@ -82,8 +82,8 @@ final as (
         {{ array_part('target_arrays.target', '1', 'exported.n_weeks') }} as target,
         array[exported.store_code, exported.department_code] as cat,
         case
-            when department_features.item_id is not null then exported.item_id
-            else exported.store_id || ':' || cast(exported.first_week_idx as varchar)
+            when department_features.item_id is not null then 'item ' || exported.item_id
+            else 'store ' || exported.store_id || ':' || cast(exported.first_week_idx as varchar)
         end as dynamic_feat_key,
         -- Arrays are joined only where a department has its own: a copy for each series costs more than the rest.
         case

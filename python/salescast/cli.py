@@ -495,6 +495,8 @@ def _ingest(settings: Settings, source: Path, mapping_name: str) -> Any:
             )
         for skipped in result.skipped:
             progress.say(f"skipped {skipped.source_file}: landed before as {skipped.load_id}")
+        for name in result.unmatched:
+            progress.say(f"left {name}: no table of the mapping {mapping.name} asks for it")
         for warning in result.warnings:
             progress.say(f"warning: {warning}")
     return result

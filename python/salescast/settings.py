@@ -32,7 +32,7 @@ class Settings(BaseSettings):
         "salescast", validation_alias="SALESCAST_SCHEMA", pattern=r"^[a-z][a-z0-9_]{0,39}$"
     )
     threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
-    memory_limit: str = Field("4GB", pattern=r"^[0-9]+([.][0-9]+)?\s?[KMGT]i?B$")
+    memory_limit: str = Field("3GB", pattern=r"^[0-9]+([.][0-9]+)?\s?[KMGT]i?B$")
     project_dir: Path | None = None
 
     @property

@@ -12,6 +12,7 @@ numbers as (
 
 ),
 
+-- Both bounds are last days of weeks, so the days between them divide by seven on every engine.
 final as (
 
     select

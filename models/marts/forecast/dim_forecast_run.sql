@@ -29,13 +29,13 @@ ranked_champions as (
 
     select
         model_id,
-        row_number() over (order by set_at desc) as newest_rank
+        row_number() over (order by set_at desc, model_id asc) as newest_rank
 
     from champions
 
 ),
 
--- Until somebody chooses, DeepAR is the model shown first.
+-- Without a row in champions DeepAR is the model shown first.
 champion as (
 
     select coalesce(max(case when newest_rank = 1 then model_id end), 'deepar') as model_id

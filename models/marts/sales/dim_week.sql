@@ -11,7 +11,9 @@ final as (
     select
         week_end_date,
         cast(week_end_date - interval '6' day as date) as week_start_date,
-        cast(extract(year from week_end_date) as integer) as year_number,
+        cast(extract(
+            year from cast(cast(date_trunc('week', week_end_date) as date) + interval '3' day as date)
+        ) as integer) as year_number,
         cast(extract(week from week_end_date) as integer) as week_of_year,
         is_complete,
         is_holiday_week,

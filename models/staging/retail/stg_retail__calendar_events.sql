@@ -42,7 +42,7 @@ own_events as (
     select
         settings.name as event_name,
         {{ to_date('settings.attribute') }} as event_date,
-        cast(settings.value as integer) as lead_days,
+        try_cast(settings.value as integer) as lead_days,
         false as is_holiday
 
     from settings

@@ -20,7 +20,7 @@ register as (
         max(case when settings.attribute = 'weekly_aggregation' then settings.value end) as weekly_aggregation,
         max(case when settings.attribute = 'fill' then settings.value end) as fill_rule,
         max(case when settings.attribute = 'level' then settings.value end) as series_level,
-        max(case when settings.attribute = 'position' then cast(settings.value as integer) end) as series_position
+        max(case when settings.attribute = 'position' then try_cast(settings.value as integer) end) as series_position
 
     from settings
     inner join newest on settings.settings_id = newest.settings_id

@@ -99,10 +99,17 @@ typed as (
                 dated.sales_date < date '1990-01-01'
                 or dated.sales_date > cast(dated.loaded_at as date) + interval '7' day
                 then 'date_out_of_range'
+            -- One day is left to time zones; anything later would complete a week that is not over.
+            when
+                dated.grain = 'daily'
+                and dated.sales_date > cast(dated.loaded_at as date) + interval '1' day
+                then 'date_out_of_range'
             when
                 dated.grain = 'weekly'
                 and mod(date_diff('day', dated.week_anchor, dated.sales_date), 7) <> 0
                 then 'date_is_no_week_label'
+            when dated.grain = 'weekly' and dated.sales_date > cast(dated.loaded_at as date) + interval '1' day
+                then 'week_is_not_over'
             when dated.sales_text is null then 'sales_missing'
             when dated.sales is null then 'sales_invalid'
             when abs(dated.sales) >= 1e13 then 'sales_out_of_range'

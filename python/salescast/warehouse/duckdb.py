@@ -55,6 +55,8 @@ class DuckDBWarehouse:
                     from ({lake.scan_sql("raw_sales")})
                     where load_id in (select load_id from active_loads)
                         and regexp_matches("date", '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}$')
+                        and try_cast("date" as date)
+                            between date '1990-01-01' and cast(loaded_at as date) + 7
                 )
                 select
                     sha256(concat_ws(
