@@ -177,10 +177,12 @@ def _weekly_figure(
             "yref": "paper",
             "yanchor": "bottom",
             "xanchor": "left" if cutoff < last - timedelta(weeks=20) else "center",
+            # Labels of neighbouring cutoffs stand on two lines.
+            "yshift": 13 * (position % 2),
             "showarrow": False,
             "font": {"size": 11, "color": MUTED},
         }
-        for cutoff, label in cutoffs.items()
+        for position, (cutoff, label) in enumerate(sorted(cutoffs.items()))
         if label
     ]
     if label_events and len(shown) <= MAX_LABELLED_EVENTS:
