@@ -104,7 +104,7 @@ def band_figure(by_band: dict[tuple[str, str], Row], models: list[str], measure:
             }
         )
     layout = _layout()
-    layout["margin"]["t"] = 34
+    layout["margin"]["t"] = 38
     layout |= {"barmode": "group", "bargap": 0.3, "bargroupgap": 0.06, "showlegend": True}
     layout["xaxis"] |= {"type": "category"}
     layout["yaxis"] |= {"tickformat": ".0%", "rangemode": "tozero"}
