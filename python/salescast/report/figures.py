@@ -104,7 +104,7 @@ def band_figure(by_band: dict[tuple[str, str], Row], models: list[str], measure:
             }
         )
     layout = _layout()
-    layout["margin"]["t"] = 38
+    layout["margin"]["t"] = 34
     layout |= {"barmode": "group", "bargap": 0.3, "bargroupgap": 0.06, "showlegend": True}
     layout["xaxis"] |= {"type": "category"}
     layout["yaxis"] |= {"tickformat": ".0%", "rangemode": "tozero"}
@@ -185,6 +185,8 @@ def _weekly_figure(
         for position, (cutoff, label) in enumerate(sorted(cutoffs.items()))
         if label
     ]
+    if len(layout["annotations"]) > 1:
+        layout["margin"]["t"] = 38
     if label_events and len(shown) <= MAX_LABELLED_EVENTS:
         layout["annotations"] += [
             {
