@@ -1,3 +1,11 @@
+with
+
+missing_features as (
+
+    select * from {{ ref('exp_missing_features') }}
+
+)
+
 select
     cutoff_date,
     feature_name,
@@ -9,5 +17,5 @@ select
     first_missing_week,
     last_missing_week
 
-from {{ ref('exp_missing_features') }}
+from missing_features
 order by n_missing_weeks desc, store_id asc, department_id asc

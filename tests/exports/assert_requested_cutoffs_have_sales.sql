@@ -1,6 +1,14 @@
+with
+
+cutoffs as (
+
+    select * from {{ ref('exp_cutoffs') }}
+
+)
+
 select
     cutoff_date,
     horizon_weeks
 
-from {{ ref('exp_cutoffs') }}
+from cutoffs
 where not has_sales
