@@ -12,9 +12,9 @@ related_series_register as (
 
 ),
 
-features_left_out as (
+calendar_features_left_out as (
 
-    select * from {{ ref('features_left_out') }}
+    select * from {{ ref('calendar_features_left_out') }}
 
 ),
 
@@ -56,8 +56,8 @@ final as (
         ) - 1 as integer) as feature_idx
 
     from candidates
-    left join features_left_out on candidates.feature_name = features_left_out.feature_name
-    where features_left_out.feature_name is null
+    left join calendar_features_left_out on candidates.feature_name = calendar_features_left_out.feature_name
+    where calendar_features_left_out.feature_name is null
 
 )
 
