@@ -269,7 +269,7 @@ def test_what_has_landed_is_read_from_the_lake(settings: Settings) -> None:
     for load_id, day in (("l1", "2026-01-03"), ("l2", "2026-10-31")):
         sale = {"store": "1", "department": "a", "date": day, "sales": "1", "load_id": load_id}
         # Dates that staging rejects do not widen the range: no date at all, or one of the future.
-        unusable = [{**sale, "date": date} for date in ("31/12/2030", "2150-01-01", "1066-10-14")]
+        unusable = [{**sale, "date": text} for text in ("31/12/2030", "2150-01-01", "1066-10-14")]
         rows = [{**row, "loaded_at": now} for row in (sale, *unusable)]
         lake.append("raw_sales", rows)
         lake.append("raw_loads", [{"load_id": load_id, "loaded_at": now}])
