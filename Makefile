@@ -28,7 +28,7 @@ endif
 	@touch $@
 
 demo: install ## simulate a chain, forecast it, show the accuracy and write a report
-	$(BIN)/salescast demo
+	SALESCAST_HOME=$${SALESCAST_HOME:-var/demo} $(BIN)/salescast demo
 
 test: install lint types dbt pytest ## everything that CI runs
 

@@ -458,9 +458,9 @@ def demo(as_json: bool) -> None:
     click.echo(f"Report written: {path}", err=as_json)
     if not as_json:
         click.echo(
-            "Next: open the report; query the marts in "
-            f"{settings.marts_file};\n      land your own data: salescast ingest PATH "
-            "--mapping NAME, then salescast run."
+            f"Open it, or query the marts in {settings.marts_file}.\n"
+            "A home holds one chain. For your own data take another: export SALESCAST_HOME=FOLDER, "
+            "then\nsalescast ingest PATH --mapping NAME and salescast run."
         )
 
 
@@ -616,7 +616,7 @@ def _carry_out(
     """Carry out a batch under the lock, then print the accuracy of its cutoffs."""
     from salescast.console import ConsoleProgress
     from salescast.lock import hold_lock
-    from salescast.warehouse.marts import read_accuracy
+    from salescast.warehouse.marts import read_accuracy, read_rejected
     from salescast.weekly_run import carry_out, open_week
 
     with ConsoleProgress() as progress, hold_lock(settings.home, command):
@@ -628,12 +628,14 @@ def _carry_out(
         schema=settings.schema_prefix,
         cutoffs=[each.cutoff_date for each in batch.record.runs],
     )
+    rejected = read_rejected(settings.marts_file, schema=settings.schema_prefix)
     if as_json:
         _print_json(
             {
                 "batch_id": batch.record.batch_id,
                 "status": batch.record.status,
                 "runs": [each.model_dump(mode="json") for each in batch.record.runs],
+                "rejected_rows": dict(rejected),
                 "accuracy": [
                     {**vars(row), "cutoff_date": row.cutoff_date.isoformat()} for row in accuracy
                 ],
@@ -641,6 +643,12 @@ def _carry_out(
         )
         return
     _print_accuracy(accuracy)
+    if rejected:
+        click.echo(
+            f"{sum(n for _, n in rejected):,} landed rows are set aside ("
+            + ", ".join(f"{reason} {n:,}" for reason, n in rejected)
+            + "): see reports.rpt_rejected_rows, or the page of `salescast report`."
+        )
 
 
 def _print_accuracy(accuracy: Sequence[Accuracy]) -> None:

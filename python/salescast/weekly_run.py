@@ -260,7 +260,7 @@ def _build(week: Week, selector: str) -> str:
     result = week.warehouse.build(selector)
     detail = f"{result.n_nodes} nodes in {result.seconds:.1f} s of dbt's own"
     if result.warnings:
-        detail += f"; {len(result.warnings)} warnings: " + "; ".join(result.warnings[:3])
+        detail += "".join(f"\n  warning: {warning}" for warning in result.warnings)
     return detail
 
 

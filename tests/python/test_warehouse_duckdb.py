@@ -19,7 +19,7 @@ from salescast.lake import Lake
 from salescast.settings import Settings, load_settings
 from salescast.warehouse import Cutoff, Encoding
 from salescast.warehouse.duckdb import DuckDBWarehouse
-from salescast.warehouse.marts import read_accuracy
+from salescast.warehouse.marts import read_accuracy, read_rejected
 
 CUTOFF, EARLIER = date(2026, 10, 31), date(2026, 8, 1)
 
@@ -58,6 +58,11 @@ create table shop_baselines.baseline_snaive_52 as
     from shop_exports.exp_series;
 create table shop_marts.fct_forecast as select 1 as run_id;
 create view shop_marts.dim_week as select date '{CUTOFF}' as week_end_date;
+create table shop_reports.rpt_rejected_rows as
+    select * from (values
+        ('raw_sales', 'date_invalid', 2), ('raw_sales', 'store_unknown', 5),
+        ('raw_related', 'date_invalid', 1)
+    ) as rows(table_name, reason, n_rows);
 create table shop_reports.rpt_forecast_accuracy as
     select 'backtest' as kind, model_id, date '{EARLIER}' as cutoff_date, level, horizon_band,
         2 as n_rows, error as sum_abs_error, 100e0 as sum_abs_actual,
@@ -388,3 +393,10 @@ def test_a_project_that_does_not_parse_is_told(settings: Settings, tmp_path: Pat
     settings.home.mkdir()
     with pytest.raises(RunError, match=r"did not start its work(.|\n)*named 'nothing'"):
         DuckDBWarehouse(settings).build("pre_predict")
+
+
+def test_rejected_rows_are_counted_by_reason(warehouse: DuckDBWarehouse) -> None:
+    assert read_rejected(warehouse.publish(), schema="shop") == [
+        ("store_unknown", 5),
+        ("date_invalid", 3),
+    ]

@@ -142,7 +142,7 @@ def dbt_build(
             fix="Mend the dbt project; `dbt parse` shows the same error.",
         )
     warned = tuple(
-        f"{_name(r)}: {_first_line(r.get('message'))}"
+        f"{_name(r)}: {_help(nodes.get(r['unique_id'], {})) or _first_line(r.get('message'))}"
         for r in results["results"]
         if r.get("status") == "warn"
     )
@@ -191,14 +191,20 @@ class _Events:
 
 def _describe(result: Mapping[str, Any], node: Mapping[str, Any], failing_rows: FailingRows) -> str:
     lines = [f"  {_name(result)}: {_indent(result.get('message'))}"]
-    meta = (node.get("config") or {}).get("meta") or {}
-    if help_text := meta.get("help"):
+    if help_text := _help(node):
         lines.append(f"    what to do: {_indent(help_text)}")
     sql = result.get("compiled_code")
     if result.get("status") == "fail" and result["unique_id"].startswith("test.") and sql:
         rows = failing_rows(sql)
         lines += [f"    row: {row}" for row in rows]
     return "\n".join(lines)
+
+
+def _help(node: Mapping[str, Any]) -> str | None:
+    """What to do when a test fails, as its YAML says."""
+    meta = (node.get("config") or {}).get("meta") or {}
+    text = meta.get("help")
+    return str(text).strip() if text else None
 
 
 def _name(result: Mapping[str, Any]) -> str:

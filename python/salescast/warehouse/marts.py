@@ -84,6 +84,26 @@ def publish_marts(
         os.close(folder)
 
 
+def read_rejected(marts: Path, *, schema: str) -> list[tuple[str, int]]:
+    """Reasons for which landed rows were set aside, with their number, the largest first.
+
+    Args:
+        marts: The published file.
+        schema: The prefix of the schemas.
+    """
+    connection = duckdb.connect(str(marts), read_only=True)
+    try:
+        return connection.execute(
+            f"""
+            select reason, sum(n_rows)::bigint as n_rows
+            from {_name(f"{schema}_reports")}.rpt_rejected_rows
+            group by reason order by n_rows desc, reason
+            """
+        ).fetchall()
+    finally:
+        connection.close()
+
+
 def read_accuracy(
     marts: Path, *, schema: str, cutoffs: Iterable[date] | None = None
 ) -> list[Accuracy]:
