@@ -229,6 +229,7 @@ def test_publishing_replaces_the_file_under_its_readers(
         ("shop_marts", "dim_week", "BASE TABLE"),
         ("shop_marts", "fct_forecast", "BASE TABLE"),
         ("shop_reports", "rpt_forecast_accuracy", "BASE TABLE"),
+        ("shop_reports", "rpt_rejected_rows", "BASE TABLE"),
     ]
     change(settings, "insert into shop_marts.fct_forecast values (2)")
     count = "select count(*) from shop_marts.fct_forecast"
