@@ -95,7 +95,7 @@ def landed(lake: Lake, table: str, *columns: str) -> list[Any]:
     ]
 
 
-def refused(source: Path, mapping: Mapping, lake: Lake, *fragments: str) -> UserError:
+def assert_refused(source: Path, mapping: Mapping, lake: Lake, *fragments: str) -> UserError:
     """The error of an ingest that must leave the lake as it was."""
     before = {table: lake.files(table) for table in LAKE_SCHEMAS}
     with pytest.raises(UserError) as caught:
@@ -426,11 +426,11 @@ def test_retract_and_land_again(source: Path, lake: Lake, retail: Mapping) -> No
 
 def test_one_file_alone(source: Path, lake: Lake, retail: Mapping) -> None:
     stores = put(source, "stores.csv", "store\n1\n")
-    refused(stores, retail, lake, "no file matches the sales pattern")
+    assert_refused(stores, retail, lake, "no file matches the sales pattern")
     ingest(put(source, "sales.csv", sales_rows(FRIDAYS)), retail, lake)
     assert ingest(stores, retail, lake).loads[0].table_name == "raw_stores"
     other = put(source, "notes.csv", "a\n1\n")
-    refused(other, retail, lake, "no file matches the sales pattern", "notes.csv")
+    assert_refused(other, retail, lake, "no file matches the sales pattern", "notes.csv")
 
 
 # One process loads the libraries and then a fork of it is killed at each of the renames.
@@ -555,29 +555,29 @@ def test_unreadable_files(
     put(source, name, content)
     # Readable files of the same command must not land either.
     put(source, "stores.csv", "store\n1\n")
-    refused(source, retail, lake, name, *fragments)
+    assert_refused(source, retail, lake, name, *fragments)
 
 
 def test_bytes_are_placed_far_into_a_file(source: Path, lake: Lake, retail: Mapping) -> None:
     row = b"1,7,2026-01-02,1.5\n"
     content = HEADER.encode() + row * 200_000 + "é,7,2026-01-02,1\n".encode() * 3
     put(source, "sales.csv", content + b"\xe9\n")
-    refused(source, retail, lake, "line 200005", f"byte {len(content) + 1}")
+    assert_refused(source, retail, lake, "line 200005", f"byte {len(content) + 1}")
 
 
 def test_empty_parquet(source: Path, lake: Lake, retail: Mapping) -> None:
     empty = pa.table({name: pa.array([], pa.string()) for name in HEADER.strip().split(",")})
     pq.write_table(empty, source / "sales.parquet")
-    refused(source, retail, lake, "header but no row")
+    assert_refused(source, retail, lake, "header but no row")
 
 
 def test_missing_source_and_no_sales_file(
     tmp_path: Path, source: Path, lake: Lake, retail: Mapping
 ) -> None:
-    refused(tmp_path / "nowhere", retail, lake, "no such file or folder", "nowhere")
-    refused(source, retail, lake, "no file matches the sales pattern", "found: nothing")
+    assert_refused(tmp_path / "nowhere", retail, lake, "no such file or folder", "nowhere")
+    assert_refused(source, retail, lake, "no file matches the sales pattern", "found: nothing")
     put(source, "Umsatz.csv", GOOD)
-    refused(source, retail, lake, "sales*.csv", "found: Umsatz.csv", "--mapping")
+    assert_refused(source, retail, lake, "sales*.csv", "found: Umsatz.csv", "--mapping")
 
 
 def test_a_file_of_two_tables_and_other_kinds(
@@ -585,16 +585,16 @@ def test_a_file_of_two_tables_and_other_kinds(
 ) -> None:
     put(source, "sales.csv", GOOD)
     both = own(tables__stores__file="s*.csv")
-    refused(source, both, lake, "more than one table: sales and stores", "sales.csv")
+    assert_refused(source, both, lake, "more than one table: sales and stores", "sales.csv")
     put(source, "sales.xlsx", "x")
-    refused(
+    assert_refused(
         source, own(tables__sales__file="sales*"), lake, "neither CSV nor Parquet", "sales.xlsx"
     )
 
 
 def test_dates_that_do_not_fit(source: Path, lake: Lake, retail: Mapping) -> None:
     put(source, "sales.csv", sales_rows(["31.01.2026", "1.2.2026", "02.02.2026", "2026-01-02"]))
-    refused(
+    assert_refused(
         source,
         retail,
         lake,
@@ -604,28 +604,32 @@ def test_dates_that_do_not_fit(source: Path, lake: Lake, retail: Mapping) -> Non
         "'%d.%m.%Y'",
     )
     put(source, "sales.csv", sales_rows(["", "NA", FRIDAYS[0]]))
-    refused(source, retail, lake, "most dates of the file are empty")
+    assert_refused(source, retail, lake, "most dates of the file are empty")
 
 
 def test_numbers_that_do_not_fit(source: Path, lake: Lake, retail: Mapping) -> None:
     rows = "".join(f'1,7,{day},"1.234,5{i}"\n' for i, day in enumerate(FRIDAYS))
     put(source, "sales.csv", HEADER + rows)
-    refused(source, retail, lake, "'1.234,50', '1.234,51'", "decimal_sign: ','", "column 'sales'")
+    assert_refused(
+        source, retail, lake, "'1.234,50', '1.234,51'", "decimal_sign: ','", "column 'sales'"
+    )
     put(source, "sales.csv", sales_rows(FRIDAYS, '"1,234.50"'))
-    assert "decimal_sign: ','" not in str(refused(source, retail, lake, "'1,234.50'"))
+    assert "decimal_sign: ','" not in str(assert_refused(source, retail, lake, "'1,234.50'"))
     put(source, "sales.csv", sales_rows(FRIDAYS, "NA"))
-    refused(source, retail, lake, "no value of sales at all")
+    assert_refused(source, retail, lake, "no value of sales at all")
 
 
 def test_series_that_do_not_fit(source: Path, lake: Lake, own: Callable[..., Mapping]) -> None:
     put(source, "sales.csv", GOOD)
     put(source, "related.csv", "store,date,p,note\n1,2026-01-02,1,x\n1,2026-01-03,2,y\n")
     listed = own(tables__related__series={"note": {}})
-    refused(source, listed, lake, "most values of note are no numbers", "'x', 'y'")
+    assert_refused(source, listed, lake, "most values of note are no numbers", "'x', 'y'")
     lacking = own(tables__related__series={"price": {"column": "P"}})
-    refused(source, lacking, lake, "'P' (for series.price)", "tables.related.series.price: 'p'")
+    assert_refused(
+        source, lacking, lake, "'P' (for series.price)", "tables.related.series.price: 'p'"
+    )
     put(source, "related.csv", "store,date,note\n1,2026-01-02,x\n")
-    refused(source, own(), lake, "no numeric column", "store, date, note")
+    assert_refused(source, own(), lake, "no numeric column", "store, date, note")
 
 
 @pytest.mark.parametrize(
@@ -640,7 +644,7 @@ def test_weekly_dates_on_another_weekday(
 ) -> None:
     put(source, "sales.csv", sales_rows([*FRIDAYS, "2026-01-03"]))
     mapping = own(grain="weekly", week_label=label, week_ends_on=ends_on)
-    refused(source, mapping, lake, "most dates are a friday", fix, "column 'date'")
+    assert_refused(source, mapping, lake, "most dates are a friday", fix, "column 'date'")
 
 
 def test_weekly_dates_that_fit(source: Path, lake: Lake, own: Callable[..., Mapping]) -> None:
@@ -651,7 +655,7 @@ def test_weekly_dates_that_fit(source: Path, lake: Lake, own: Callable[..., Mapp
 
 def test_grain_that_does_not_fit(source: Path, lake: Lake, own: Callable[..., Mapping]) -> None:
     put(source, "sales.csv", sales_rows([f"2026-01-{day:02d}" for day in range(1, 15)]))
-    refused(source, own(grain="weekly"), lake, "fall on 7 weekdays", "set grain: daily")
+    assert_refused(source, own(grain="weekly"), lake, "fall on 7 weekdays", "set grain: daily")
     put(source, "sales.csv", sales_rows(FRIDAYS))
     assert "grain: weekly" in ingest(source, own(), lake).warnings[0]
 
@@ -667,7 +671,9 @@ def test_week_end_cannot_change_once_forecasts_exist(
     row = {name: "x" if kind == "varchar" else 1 for name, kind in schema.items()}
     week = {"cutoff_date": date(2026, 1, 4), "week_end_date": date(2026, 1, 11)}
     lake.append("forecasts", [{**row, **week}])
-    refused(source, retail, lake, "week_ends_on is saturday", "end on sunday", "SALESCAST_HOME")
+    assert_refused(
+        source, retail, lake, "week_ends_on is saturday", "end on sunday", "SALESCAST_HOME"
+    )
     ingest(source, sunday, lake)
 
 
