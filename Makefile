@@ -50,7 +50,7 @@ pytest: install ## Python tests and the end-to-end run
 	$(BIN)/pytest
 
 lock: ## write requirements.lock again from pyproject.toml
-	uv pip compile pyproject.toml --extra deepar --extra dev --universal --generate-hashes --python-version 3.11 \
+	uv pip compile pyproject.toml --extra deepar --extra local-aws --extra dev --universal --generate-hashes --python-version 3.11 \
 		--no-annotate --no-header --no-emit-index-url --quiet --output-file requirements.lock
 
 clean: ## remove the environment; homes under var/ stay

@@ -2,13 +2,24 @@
     Makes every lake source exist before the first model reads it.
 
     Columns and types come from the sources' YAML, so a warehouse can be built
-    on a lake that holds no file yet.
+    on a lake that holds no file yet. Runs at the start of dbt's commands, or
+    by itself: dbt run-operation create_lake_sources.
 #}
 {% macro create_lake_sources() -%}
-    {%- if execute and flags.WHICH in ('build', 'run', 'test', 'seed', 'compile', 'show') -%}
-        {%- for node in graph.sources.values() if node.source_name == 'lake' -%}
+    {%- set commands = ['build', 'run', 'test', 'seed', 'show', 'retry', 'run-operation'] -%}
+    {%- if execute and flags.WHICH in commands -%}
+        {%- set nodes = graph.sources.values() | selectattr('source_name', 'equalto', 'lake') | list -%}
+        {%- do create_schema_of_lake(nodes[0]) -%}
+        {%- do refuse_other_holder(nodes[0]) -%}
+        {%- for node in nodes -%}
             {%- do create_lake_source(node) -%}
         {%- endfor -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro create_schema_of_lake(node) -%}
+    {%- if not adapter.check_schema_exists(node.database, node.schema) -%}
+        {%- do adapter.create_schema(api.Relation.create(database=node.database, schema=node.schema)) -%}
     {%- endif -%}
 {%- endmacro %}
 
@@ -20,15 +31,21 @@
     {{ exceptions.raise_compiler_error("create_lake_source has no implementation for adapter " ~ target.type) }}
 {%- endmacro %}
 
-{# A view; typed and empty while the folder has no file, because a glob without a match is an error. #}
+{#
+    A view; typed and empty while the folder has no file, because a glob without a match is an error.
+
+    Athena reads timestamps of files in milliseconds, so they are rounded here too.
+#}
 {% macro duckdb__create_lake_source(node) -%}
     {%- set files = lake_path() ~ '/' ~ node.identifier ~ '/*.parquet' -%}
     {%- set quoted_files = "'" ~ files | replace("'", "''") ~ "'" -%}
-    {%- do run_query('create schema if not exists ' ~ adapter.quote(node.schema)) -%}
     {%- set n_files = run_query('select count(*) from glob(' ~ quoted_files ~ ')').columns[0].values()[0] -%}
     {%- set columns = [] -%}
     {%- for column in node.columns.values() -%}
         {%- set value = adapter.quote(column.name) if n_files else 'null' -%}
+        {%- if column.data_type == 'timestamp' -%}
+            {%- set value = 'cast(' ~ value ~ ' as timestamp_ms)' -%}
+        {%- endif -%}
         {%- do columns.append('cast(' ~ value ~ ' as ' ~ column.data_type ~ ') as ' ~ adapter.quote(column.name)) -%}
     {%- endfor -%}
     {%- set rows = 'from read_parquet(' ~ quoted_files ~ ', union_by_name = true, hive_partitioning = false)'
@@ -37,4 +54,13 @@
         'create or replace view ' ~ adapter.quote(node.schema) ~ '.' ~ adapter.quote(node.identifier)
         ~ ' as select ' ~ columns | join(', ') ~ ' ' ~ rows
     ) -%}
+{%- endmacro %}
+
+{# An external table on the folder; files are found when it is read, so a landing registers nothing. #}
+{% macro athena__create_lake_source(node) -%}
+    {%- set columns = [] -%}
+    {%- for column in node.columns.values() -%}
+        {%- do columns.append((column.name, ddl_data_type(column.data_type))) -%}
+    {%- endfor -%}
+    {%- do ensure_external_table(node, node.identifier, columns, 'stored as parquet') -%}
 {%- endmacro %}

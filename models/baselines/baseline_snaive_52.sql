@@ -31,12 +31,14 @@ settings as (
 
 ),
 
+-- Sums are of decimals: those of doubles depend on the order of the rows, and a rounded quantile would show it.
 history as (
 
     select
         series.cutoff_date,
         series.item_id,
-        avg(abs(sales_filled.sales)) as sales_level,
+        {{ safe_divide('sum(cast(abs(sales_filled.sales) as decimal(18, 4)))', 'count(sales_filled.sales)') }}
+            as sales_level,
         max_by(sales_filled.sales, sales_filled.week_idx) filter (where sales_filled.sales is not null)
             as last_known_sales
 
@@ -55,9 +57,7 @@ past_errors as (
         series.cutoff_date,
         series.item_id,
         naive_errors.seasonal_error,
-        naive_errors.last_value_error,
-        count(naive_errors.seasonal_error) over (partition by series.cutoff_date, series.item_id)
-            as n_seasonal_errors
+        naive_errors.last_value_error
 
     from series
     inner join naive_errors
@@ -67,44 +67,59 @@ past_errors as (
 
 ),
 
--- Errors of the rule that applies to the series: last year's week, else the last observed week.
-own_errors as (
+error_sums as (
 
     select
         cutoff_date,
         item_id,
-        case when n_seasonal_errors > 0 then seasonal_error else last_value_error end as error
+        count(seasonal_error) as n_seasonal_errors,
+        sum(cast(abs(seasonal_error) as decimal(18, 4))) as sum_abs_seasonal_error,
+        count(last_value_error) as n_last_value_errors,
+        sum(cast(abs(last_value_error) as decimal(18, 4))) as sum_abs_last_value_error
 
     from past_errors
+    group by 1, 2
 
 ),
 
+-- Errors of the rule that applies to the series: last year's week, else the last observed week.
 item_errors as (
 
     select
         history.cutoff_date,
         history.item_id,
         history.sales_level,
-        coalesce(sum(abs(own_errors.error)), 0e0) as sum_abs_error,
-        count(own_errors.error) as n_errors
+        history.last_known_sales,
+        coalesce(error_sums.n_seasonal_errors, 0) > 0 as is_seasonal,
+        case
+            when error_sums.n_seasonal_errors > 0 then error_sums.n_seasonal_errors
+            else coalesce(error_sums.n_last_value_errors, 0)
+        end as n_errors,
+        coalesce(cast(
+            case
+                when error_sums.n_seasonal_errors > 0 then error_sums.sum_abs_seasonal_error
+                else error_sums.sum_abs_last_value_error
+            end as double
+        ), 0e0) as sum_abs_error
 
     from history
-    left join own_errors
+    left join error_sums
         on
-            history.cutoff_date = own_errors.cutoff_date
-            and history.item_id = own_errors.item_id
-    group by 1, 2, 3
+            history.cutoff_date = error_sums.cutoff_date
+            and history.item_id = error_sums.item_id
 
 ),
 
 cutoff_errors as (
 
     select
-        cutoff_date,
-        {{ safe_divide('sum(sum_abs_error)', 'sum(n_errors * sales_level)') }} as relative_error
+        item_errors.*,
+        {{ safe_divide(
+            'sum(cast(sum_abs_error as decimal(38, 6))) over (partition by cutoff_date)',
+            'sum(cast(n_errors * sales_level as decimal(38, 6))) over (partition by cutoff_date)'
+        ) }} as relative_error
 
     from item_errors
-    group by 1
 
 ),
 
@@ -112,30 +127,29 @@ cutoff_errors as (
 scales as (
 
     select
-        item_errors.cutoff_date,
-        item_errors.item_id,
-        (
-            item_errors.sum_abs_error
-            + 12e0 * item_errors.sales_level * coalesce(cutoff_errors.relative_error, 0e0)
-        ) / (item_errors.n_errors + 12e0) as error_scale
+        cutoff_date,
+        item_id,
+        is_seasonal,
+        last_known_sales,
+        (sum_abs_error + 12e0 * sales_level * coalesce(relative_error, 0e0)) / (n_errors + 12e0) as error_scale
 
-    from item_errors
-    inner join cutoff_errors on item_errors.cutoff_date = cutoff_errors.cutoff_date
+    from cutoff_errors
 
 ),
 
 scaled_errors as (
 
     select
-        own_errors.cutoff_date,
-        own_errors.error / scales.error_scale as scaled_error
+        past_errors.cutoff_date,
+        case when scales.is_seasonal then past_errors.seasonal_error else past_errors.last_value_error end
+        / scales.error_scale as scaled_error
 
-    from own_errors
+    from past_errors
     inner join scales
         on
-            own_errors.cutoff_date = scales.cutoff_date
-            and own_errors.item_id = scales.item_id
-    where own_errors.error is not null and scales.error_scale > 0e0
+            past_errors.cutoff_date = scales.cutoff_date
+            and past_errors.item_id = scales.item_id
+    where scales.error_scale > 0e0
 
 ),
 
@@ -148,6 +162,7 @@ ranked_errors as (
         count(*) over (partition by cutoff_date) as n_errors
 
     from scaled_errors
+    where scaled_error is not null
 
 ),
 
@@ -197,13 +212,9 @@ points as (
         horizons.week_end_date,
         horizons.horizon_weeks,
         scales.error_scale,
-        coalesce(season_ago.sales, history.last_known_sales, 0e0) as point_forecast
+        coalesce(season_ago.sales, scales.last_known_sales, 0e0) as point_forecast
 
     from horizons
-    inner join history
-        on
-            horizons.cutoff_date = history.cutoff_date
-            and horizons.item_id = history.item_id
     inner join scales
         on
             horizons.cutoff_date = scales.cutoff_date

@@ -1,9 +1,13 @@
 {{ config(
     materialized='incremental',
-    incremental_strategy='append',
+    incremental_strategy='merge',
+    unique_key=['run_id', 'item_id', 'week_end_date'],
     table_type='iceberg',
-    on_schema_change='append_new_columns'
+    on_schema_change='append_new_columns',
+    pre_hook="{{ refuse_empty_source([ref('stg_forecasts__forecasts')]) }}"
 ) }}
+
+-- Only new runs come in. They are merged, not appended: of two writers on Athena one fails instead of doubling rows.
 
 with
 

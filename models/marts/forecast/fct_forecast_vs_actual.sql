@@ -4,6 +4,11 @@
     unique_key=['run_id', 'item_id', 'week_end_date'],
     table_type='iceberg',
     on_schema_change='append_new_columns',
+    pre_hook="""
+        {% if should_full_refresh() %}
+            {{ refuse_empty_source([ref('fct_forecast'), ref('fct_weekly_sales')]) }}
+        {% endif %}
+    """,
     post_hook="""
         delete from {{ this }}
         where week_end_date > (select max(week_end_date) from {{ ref('dim_week') }} where is_complete)

@@ -1,0 +1,1 @@
+"""One process, one port: the Athena API on Trino, and Glue."""

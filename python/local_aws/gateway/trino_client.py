@@ -1,0 +1,120 @@
+"""Trino's REST protocol: one statement, polled to its end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+import requests
+
+from local_aws.gateway.engine import Column, QueryFailed, TrinoResult
+from local_aws.gateway.sql import types
+
+_USER_ERROR = 1000
+_ENGINE_ERROR = 1
+_ICEBERG_COMMIT_ERROR = 233
+_TIMEOUT = 60
+
+
+class TrinoClient:
+    """Runs statements on one Trino."""
+
+    def __init__(self, url: str) -> None:
+        """Keep the address, for instance http://127.0.0.1:8080."""
+        self._url = url.rstrip("/")
+
+    def run(
+        self,
+        sql: str,
+        *,
+        catalog: str,
+        schema: str | None,
+        session: Mapping[str, str],
+        cancelled: threading.Event,
+    ) -> TrinoResult:
+        """Run a statement; all rows are kept in memory.
+
+        Raises:
+            QueryFailed: Trino's own error by its name, a cancel, or Trino cannot be reached.
+        """
+        headers = {
+            "X-Trino-User": "athena",
+            "X-Trino-Source": "local-athena",
+            "X-Trino-Catalog": catalog,
+            "X-Trino-Time-Zone": "UTC",
+            # Without it Trino cuts timestamps to milliseconds.
+            "X-Trino-Client-Capabilities": "PARAMETRIC_DATETIME",
+        }
+        if schema:
+            headers["X-Trino-Schema"] = schema
+        if session:
+            headers["X-Trino-Session"] = ",".join(
+                f"{name}={quote(value)}" for name, value in session.items()
+            )
+        columns: list[Column] = []
+        rows: list[list[Any]] = []
+        with requests.Session() as http:
+            page = self._page(http, "POST", f"{self._url}/v1/statement", headers, sql.encode())
+            while True:
+                if cancelled.is_set():
+                    self._cancel(http, page)
+                    raise QueryFailed("USER_CANCELED", "Query was canceled", type=_USER_ERROR)
+                if "error" in page:
+                    raise _failure(page["error"])
+                columns = columns or [_column(each) for each in page.get("columns", [])]
+                rows.extend(page.get("data", []))
+                if (following := page.get("nextUri")) is None:
+                    break
+                page = self._page(http, "GET", following, {})
+        return TrinoResult(
+            columns=columns,
+            rows=rows,
+            update_count=page.get("updateCount"),
+            scanned_bytes=int(page.get("stats", {}).get("physicalInputBytes", 0)),
+            update_type=page.get("updateType"),
+        )
+
+    def _page(
+        self,
+        http: requests.Session,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+    ) -> dict[str, Any]:
+        try:
+            answer = http.request(method, url, headers=dict(headers), data=body, timeout=_TIMEOUT)
+            answer.raise_for_status()
+        except requests.RequestException as error:
+            raise QueryFailed(
+                "GENERIC_INTERNAL_ERROR",
+                f"Trino does not answer ({type(error).__name__}); see `python -m local_aws status`",
+                category=1,
+                type=_ENGINE_ERROR,
+                retryable=True,
+            ) from error
+        page: dict[str, Any] = answer.json()
+        return page
+
+    def _cancel(self, http: requests.Session, page: Mapping[str, Any]) -> None:
+        if following := page.get("nextUri"):
+            http.delete(following, timeout=_TIMEOUT)
+
+
+def _column(column: Mapping[str, Any]) -> Column:
+    return Column(column["name"], types.base_name(column["type"]), column["type"])
+
+
+def _failure(error: Mapping[str, Any]) -> QueryFailed:
+    name = str(error.get("errorName", "GENERIC_INTERNAL_ERROR"))
+    of_user = error.get("errorType") == "USER_ERROR"
+    kind = _USER_ERROR if of_user else _ENGINE_ERROR
+    return QueryFailed(
+        name,
+        str(error.get("message", "")),
+        category=2 if of_user else 1,
+        type=_ICEBERG_COMMIT_ERROR if name == "ICEBERG_COMMIT_ERROR" else kind,
+        retryable=not of_user,
+    )
