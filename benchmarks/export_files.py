@@ -47,7 +47,7 @@ def main() -> None:
     for cutoff in cutoffs:
         files = RunFiles(arguments.out / str(cutoff))
         encoding = timed(warehouse.export_encoding, cutoff, files.work)
-        n_training += timed(warehouse.export_training, cutoff, files.training)
+        n_training += timed(warehouse.export_training, cutoff, files.training).n_records
         n_inference += timed(warehouse.export_inference, cutoff, files.inference, encoding)
         timed(warehouse.export_baseline, "baseline_snaive_52", cutoff, files.baseline)
         n_bytes += sum(file.stat().st_size for file in (files.training, files.inference))

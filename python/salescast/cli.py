@@ -7,7 +7,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from salescast.settings import Settings
     from salescast.warehouse.marts import Accuracy
 
+_TARGET = "salescast.target"
+_TAKE_LOCK = "salescast.take_lock"
 _SELECTORS = ("pre_predict", "post_predict")
 
 
@@ -41,9 +43,21 @@ class _Commands(click.Group):
         except (click.ClickException, click.exceptions.Exit):
             raise
         except Exception as error:
+            if (told := _told_by_aws(error)) is not None:
+                click.echo(f"Error: {told}", err=True)
+                ctx.exit(told.exit_code)
             click.echo(f"Error: unexpected {type(error).__name__}: {error}", err=True)
             click.echo(f"  where: {_keep_traceback()}", err=True)
             ctx.exit(1)
+
+
+def _told_by_aws(error: Exception) -> SalescastError | None:
+    """An error of boto3 in words that help; None for any other."""
+    if not any(each.__module__.startswith("botocore.") for each in type(error).__mro__):
+        return None
+    from salescast.aws import told
+
+    return told(error)  # type: ignore[arg-type]
 
 
 def _keep_traceback() -> str:
@@ -87,6 +101,29 @@ def _interrupt(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
+def _keep(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    """Keeps an option's value for the whole command, instead of handing it from call to call."""
+
+    def keep(context: click.Context, _: click.Parameter, value: Any) -> None:
+        context.meta[name] = value
+
+    return keep
+
+
+_target_option = click.option(
+    "--target",
+    type=click.Choice(["dev", "athena"]),
+    expose_value=False,
+    callback=_keep(_TARGET),
+    help="Warehouse to work on; default SALESCAST_TARGET, or dev.",
+)
+_take_lock_option = click.option(
+    "--take-lock",
+    is_flag=True,
+    expose_value=False,
+    callback=_keep(_TAKE_LOCK),
+    help="Break the lock that another machine holds on a lake on S3.",
+)
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 _batch_option = click.option(
     "--batch", "batch_id", metavar="ID", help="Batch to work on; default the newest one."
@@ -169,6 +206,8 @@ def simulate(
 )
 @click.option("--retract", "load_id", metavar="LOAD", help="Take back a load instead of landing.")
 @click.option("--reason", help="Why a load is taken back.")
+@_target_option
+@_take_lock_option
 @_json_option
 def ingest(
     source: Path | None,
@@ -185,16 +224,15 @@ def ingest(
             fix="See salescast ingest --help.",
         )
     settings = _settings()
-    from salescast.lake import Lake
-    from salescast.lock import hold_lock
+    from salescast.lake import open_lake
 
     if load_id is not None:
         from salescast.ingest import retract
 
         if mapping_name is not None:
             raise UserError("--retract takes no --mapping.", where="salescast ingest")
-        with hold_lock(settings.home, f"salescast ingest --retract {load_id}"):
-            retract(load_id, Lake(settings.lake), reason or "retracted by hand")
+        with _hold_locks(settings, f"salescast ingest --retract {load_id}"):
+            retract(load_id, open_lake(settings), reason or "retracted by hand")
         if as_json:
             _print_json({"retracted": load_id})
         else:
@@ -230,6 +268,8 @@ def ingest(
 )
 @click.option("--resume", is_flag=True, help="Go on with the newest batch at its failed step.")
 @click.option("--trained-model", metavar="ID", help="Forecast with a model that is trained.")
+@_target_option
+@_take_lock_option
 @_json_option
 def run(
     cutoff: datetime | None,
@@ -273,6 +313,8 @@ def run(
 )
 @_horizon_option
 @_model_option
+@_target_option
+@_take_lock_option
 @_json_option
 def backtest(
     cutoffs: tuple[datetime, ...],
@@ -296,6 +338,7 @@ def backtest(
     type=click.Path(dir_okay=False, path_type=Path),
     help="File to write; default report.html in the home.",
 )
+@_target_option
 @_json_option
 def report(out: Path | None, as_json: bool) -> None:
     """Write the report of the published marts as one HTML file."""
@@ -315,6 +358,7 @@ def report(out: Path | None, as_json: bool) -> None:
 @click.option(
     "--last", type=int, default=10, show_default=True, metavar="N", help="Batches to show."
 )
+@_target_option
 @_json_option
 def status(last: int, as_json: bool) -> None:
     """Show the newest batches and their runs."""
@@ -385,18 +429,19 @@ def status(last: int, as_json: bool) -> None:
     help="Only this part of the dbt project; default all of it.",
 )
 @click.option("--full-refresh", is_flag=True, help="Rebuild incremental models from nothing.")
+@_target_option
+@_take_lock_option
 @_json_option
 def build(selector: str | None, full_refresh: bool, as_json: bool) -> None:
     """Build the warehouse on what has landed, and publish the marts."""
     settings = _settings()
     from salescast.console import ConsoleProgress
     from salescast.ingest import complete_loads
-    from salescast.lake import Lake
-    from salescast.lock import hold_lock
+    from salescast.lake import open_lake
     from salescast.warehouse import open_warehouse
 
-    with ConsoleProgress() as progress, hold_lock(settings.home, "salescast build"):
-        complete_loads(Lake(settings.lake))
+    with ConsoleProgress() as progress, _hold_locks(settings, "salescast build"):
+        complete_loads(open_lake(settings))
         warehouse = open_warehouse(settings, progress.update)
         result = warehouse.build(selector, full_refresh=full_refresh)
         progress.say(f"build: {result.n_nodes} nodes in {result.seconds:.1f} s of dbt's own")
@@ -420,6 +465,8 @@ def build(selector: str | None, full_refresh: bool, as_json: bool) -> None:
 def _single_step(name: str, summary: str) -> None:
     @cli.command(name, help=summary, epilog=_example(f"salescast {name}"))
     @_batch_option
+    @_target_option
+    @_take_lock_option
     @_json_option
     def command(batch_id: str | None, as_json: bool) -> None:
         _do_step(name, batch_id, as_json)
@@ -465,25 +512,33 @@ def demo(as_json: bool) -> None:
 
 
 def _settings() -> Settings:
+    """Settings of the environment, with the options of the command before them."""
     from salescast.settings import load_settings
 
-    return load_settings()
+    target = click.get_current_context().meta.get(_TARGET)
+    return load_settings(**({"target": target} if target else {}))
+
+
+def _hold_locks(settings: Settings, command: str) -> AbstractContextManager[None]:
+    from salescast.lock import hold_locks
+
+    take = bool(click.get_current_context().meta.get(_TAKE_LOCK))
+    return hold_locks(settings, command, take=take)
 
 
 def _ingest(settings: Settings, source: Path, mapping_name: str) -> Any:
     """Land a folder under the lock and tell what was landed on stderr."""
     from salescast.console import ConsoleProgress
     from salescast.ingest import ingest as land
-    from salescast.lake import Lake
-    from salescast.lock import hold_lock
+    from salescast.lake import open_lake
     from salescast.mapping import load_mapping
 
     mapping = load_mapping(mapping_name, settings.project / "mappings")
-    with ConsoleProgress() as progress, hold_lock(settings.home, f"salescast ingest {source}"):
+    with ConsoleProgress() as progress, _hold_locks(settings, f"salescast ingest {source}"):
         result = land(
             source,
             mapping,
-            Lake(settings.lake),
+            open_lake(settings),
             on_progress=progress.update,
             memory_limit=settings.memory_limit,
             threads=settings.threads,
@@ -516,7 +571,7 @@ def _start(
     settings = _settings()
     from salescast.batch import Batch
     from salescast.forecaster.trained import read_trained_model
-    from salescast.lake import Lake
+    from salescast.lake import open_lake
     from salescast.models import choose_models, read_models
     from salescast.warehouse import open_warehouse
     from salescast.weekly_run import new_record
@@ -525,6 +580,7 @@ def _start(
     weeks = settings.default_horizon if horizon is None else horizon
 
     def make(progress: ConsoleProgress) -> Batch:
+        lake = open_lake(settings)
         record = new_record(
             command,
             landed=open_warehouse(settings).landed(),
@@ -533,10 +589,10 @@ def _start(
             max_horizon=settings.max_horizon,
             cutoffs=cutoffs,
             backtests=backtests,
-            trained=read_trained_model(settings.lake, trained_model) if trained_model else None,
+            trained=read_trained_model(lake, trained_model) if trained_model else None,
         )
         _check_models(chosen, settings, weeks)
-        batch = Batch(record, settings.batches / record.batch_id, Lake(settings.lake), progress.say)
+        batch = Batch(record, settings.batches / record.batch_id, lake, progress.say)
         batch.save()
         return batch
 
@@ -577,10 +633,9 @@ def _do_step(step: str, batch_id: str | None, as_json: bool) -> None:
     settings = _settings()
     from salescast.batch import find_folder, newest_folder
     from salescast.console import ConsoleProgress
-    from salescast.lock import hold_lock
     from salescast.weekly_run import carry_out, open_week
 
-    with ConsoleProgress() as progress, hold_lock(settings.home, f"salescast {step}"):
+    with ConsoleProgress() as progress, _hold_locks(settings, f"salescast {step}"):
         folder = (
             find_folder(settings.batches, batch_id) if batch_id else newest_folder(settings.batches)
         )
@@ -602,9 +657,9 @@ def _do_step(step: str, batch_id: str | None, as_json: bool) -> None:
 
 def _open_batch(settings: Settings, folder: Path, progress: ConsoleProgress) -> Batch:
     from salescast.batch import Batch, read_record
-    from salescast.lake import Lake
+    from salescast.lake import open_lake
 
-    return Batch(read_record(folder), folder, Lake(settings.lake), progress.say)
+    return Batch(read_record(folder), folder, open_lake(settings), progress.say)
 
 
 def _carry_out(
@@ -615,14 +670,16 @@ def _carry_out(
 ) -> None:
     """Carry out a batch under the lock, then print the accuracy of its cutoffs."""
     from salescast.console import ConsoleProgress
-    from salescast.lock import hold_lock
     from salescast.warehouse.marts import read_accuracy, read_rejected
     from salescast.weekly_run import carry_out, open_week
 
-    with ConsoleProgress() as progress, hold_lock(settings.home, command):
+    with ConsoleProgress() as progress, _hold_locks(settings, command):
         batch = make(progress)
         progress.say(f"batch {batch.record.batch_id}")
-        carry_out(open_week(settings, batch, progress.update))
+        week = open_week(settings, batch, progress.update)
+        carry_out(week)
+        if (spent := week.warehouse.spent()) is not None:
+            progress.say(f"in all: {spent}")
     accuracy = read_accuracy(
         settings.marts_file,
         schema=settings.schema_prefix,

@@ -37,6 +37,10 @@ class UserError(SalescastError):
     exit_code = 2
 
 
+class Taken(Exception):
+    """A conditional write met an object that is not as it was expected; the caller tells why."""
+
+
 class RunError(SalescastError):
     """An operation that failed although its input was accepted; exit code 1."""
 

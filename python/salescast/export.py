@@ -21,7 +21,7 @@ class RunFiles:
 
     @property
     def training(self) -> Path:
-        """Training records, one series a line."""
+        """Training records, one series a line; on S3 the prefix is named like its folder."""
         return self.work / "train" / "train.json.gz"
 
     @property
@@ -43,6 +43,11 @@ class RunFiles:
     def baseline(self) -> Path:
         """Rows of a SQL model: a sql run's own forecasts, or the fallback of a deepar run."""
         return self.work / "baseline.parquet"
+
+    @property
+    def training_channel(self) -> str:
+        """The folder or S3 prefix of the training records, as the manifest tells it."""
+        return str(json.loads(self.manifest.read_text(encoding="utf-8"))["training_channel"])
 
     def encoding(self) -> Encoding:
         """How the exported records are coded."""
@@ -94,10 +99,10 @@ def export_run(
         return f"{n_rows:,} rows"
 
     encoding = trained.encoding if trained else warehouse.export_encoding(cutoff, files.work)
-    n_training = 0
+    training = None
     if trained is None:
-        n_training = warehouse.export_training(cutoff, files.training)
-        if n_training == 0:
+        training = warehouse.export_training(cutoff, files.training)
+        if training.n_records == 0:
             raise UserError(
                 f"No series is long enough to train on at the cutoff {cutoff}: each has ended, "
                 "has fewer weeks than the horizon, or only zeros.",
@@ -114,10 +119,12 @@ def export_run(
     manifest = {
         "model_id": model.model_id,
         "cutoff_date": cutoff.isoformat(),
-        "n_training": n_training,
+        "n_training": training.n_records if training else 0,
+        "training_channel": training.channel if training else None,
         "n_inference": n_inference,
         "features": list(encoding.features),
         "trained_model_id": trained.trained_model_id if trained else None,
     }
     files.manifest.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    n_training = training.n_records if training else 0
     return f"{n_training:,} series to train on, {n_inference:,} to forecast"

@@ -1,7 +1,10 @@
 """The lake: tables as folders of Parquet files that are only ever added to.
 
 A file is written under a temporary name in the table's own folder, synced and then renamed, so a
-reader sees a whole file or none. Writers hold the lock of the home; readers need nothing.
+reader sees a whole file or none. Writers hold the lock; readers need nothing.
+
+A lake on S3 has the same folders below a prefix. Its files never change, so the local folder keeps
+a copy of each that was read or written here; what exists is what S3 lists, never what is copied.
 """
 
 from __future__ import annotations
@@ -16,13 +19,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from salescast.errors import RunError
+from salescast.errors import RunError, Taken
+
+if TYPE_CHECKING:
+    from salescast.s3 import Prefix
+    from salescast.settings import Settings
 
 SCHEMA_VERSION = 1
 COMPRESSION = "zstd"
@@ -158,20 +165,25 @@ def sql_text(value: str) -> str:
 
 @dataclass(frozen=True)
 class StagedFile:
-    """A complete file under its temporary name, which no reader sees yet."""
+    """A complete file under its temporary name, which no reader sees yet.
+
+    `remote` is the prefix of the table where the lake is on S3.
+    """
 
     path: Path
     target: Path
     n_rows: int
+    remote: Prefix | None = None
 
     def publish(self) -> Path:
-        """Rename the file into place, so that readers see it, and return its path."""
-        if self.target.exists():
-            raise RunError(
-                f"the file {self.target.name} is already in the lake",
-                where=str(self.target),
-                fix="nothing landed is edited: land the rows under another name",
-            )
+        """Put the file where readers see it, whole or not at all, and return its path."""
+        if self.remote is not None:
+            try:
+                self.remote.upload(self.path, self.target.name)
+            except Taken as taken:
+                raise _already_landed(self.target.name, str(taken)) from taken
+        elif self.target.exists():
+            raise _already_landed(self.target.name, str(self.target))
         with _room_for(self.target):
             self.path.replace(self.target)
             _sync(self.target.parent)
@@ -185,39 +197,88 @@ class StagedFile:
 
 
 class Lake:
-    """The tables below one folder.
+    """The tables below one folder, or below a prefix of S3 that the folder copies.
 
     Args:
         root: Folder of the lake; tables are folders in it, made at their first write.
         temp_folder: Where DuckDB may spill; default is `tmp` beside the lake.
+        remote: Where the lake really is, if it is on S3.
     """
 
-    def __init__(self, root: Path, temp_folder: Path | None = None) -> None:
+    def __init__(
+        self, root: Path, temp_folder: Path | None = None, remote: Prefix | None = None
+    ) -> None:
         """Point at a lake; nothing is read or made yet."""
         self.root = Path(root)
         self.temp_folder = temp_folder or self.root.parent / "tmp"
+        self.remote = remote
+
+    @property
+    def place(self) -> str:
+        """The lake as people name it: its folder or its prefix."""
+        return self.remote.uri if self.remote else str(self.root)
 
     def folder(self, table: str) -> Path:
         """Folder that holds the files of a table, existing or not."""
         _schema(table)
         return self.root / table
 
+    def names(self, table: str) -> list[str]:
+        """Stems of a table's files that readers see, sorted; reads no file."""
+        return sorted(self._sizes(table))
+
     def files(self, table: str) -> list[Path]:
-        """Files of a table that readers see, sorted by name."""
-        return sorted(p for p in self.folder(table).glob("*.parquet") if p.name[0] != ".")
+        """Files of a table that readers see, sorted by name; on S3 their copies."""
+        sizes = self._sizes(table)
+        if self.remote is not None:
+            old = [name for name, size in sizes.items() if not self._is_copied(table, name, size)]
+            with _room_for(self.folder(table) / "copy"):
+                self.remote.below(table).download_all(
+                    [f"{name}.parquet" for name in old], self.folder(table)
+                )
+        return [self._target(table, name) for name in sorted(sizes)]
+
+    def file(self, table: str, name: str) -> Path:
+        """The file `<name>.parquet` of a table; on S3 its copy."""
+        target = self._target(table, name)
+        if self.remote is not None and not target.exists():
+            with _room_for(target):
+                self.remote.below(table).download(target.name, target)
+        return target
 
     def has_rows(self, table: str) -> bool:
         """Whether any file of the table holds a row."""
-        return any(pq.read_metadata(path).num_rows for path in self.files(table))
+        paths = (self.file(table, name) for name in self.names(table))
+        return any(pq.read_metadata(path).num_rows for path in paths)
 
     def has_file(self, table: str, name: str) -> bool:
         """Whether the file `<name>.parquet` of a table has been landed."""
-        return self._target(table, name).exists()
+        target = self._target(table, name)
+        if self.remote is not None:
+            return self.remote.below(table).has(target.name)
+        return target.exists()
 
     def file_metadata(self, table: str, name: str) -> dict[str, str]:
         """The key-value texts that were stored in a file's footer when it was written."""
-        found = pq.read_metadata(self._target(table, name)).metadata or {}
+        found = pq.read_metadata(self.file(table, name)).metadata or {}
         return {key.decode(): value.decode() for key, value in found.items()}
+
+    def _sizes(self, table: str) -> dict[str, int]:
+        """Bytes of each file of a table, by its stem."""
+        if self.remote is None:
+            found = {path.name: path.stat().st_size for path in self.folder(table).glob("*")}
+        else:
+            _schema(table)
+            found = self.remote.sizes(table)
+        return {
+            name.removesuffix(".parquet"): size
+            for name, size in found.items()
+            if name.endswith(".parquet") and name[0] != "." and "/" not in name
+        }
+
+    def _is_copied(self, table: str, name: str, size: int) -> bool:
+        target = self._target(table, name)
+        return target.exists() and target.stat().st_size == size
 
     def scan_sql(self, table: str) -> str:
         """SQL text of a select of the whole table, typed, also while it has no file."""
@@ -292,7 +353,7 @@ class Lake:
             with pq.ParquetWriter(temp, schema, compression=COMPRESSION) as writer:
                 for batch in batches:
                     writer.write_table(_fit(pa.Table.from_batches([batch]), schema))
-            staged = _finish(temp, target)
+            staged = self._finish(table, temp, target)
         return staged
 
     def stage_query(
@@ -332,8 +393,13 @@ class Lake:
                 f"copy (select {columns} from ({query})) to {sql_text(str(temp))} ({options})",
                 parameters,
             )
-            staged = _finish(temp, target)
+            staged = self._finish(table, temp, target)
         return staged
+
+    def _finish(self, table: str, temp: Path, target: Path) -> StagedFile:
+        _sync(temp)
+        remote = self.remote.below(table) if self.remote else None
+        return StagedFile(temp, target, pq.read_metadata(temp).num_rows, remote)
 
     def _target(self, table: str, name: str) -> Path:
         if not _FILE_NAME.fullmatch(name):
@@ -358,9 +424,21 @@ class Lake:
                 raise
 
 
-def _finish(temp: Path, target: Path) -> StagedFile:
-    _sync(temp)
-    return StagedFile(temp, target, pq.read_metadata(temp).num_rows)
+def open_lake(settings: Settings) -> Lake:
+    """The lake that the settings name: a folder, or a prefix of S3."""
+    if settings.target == "dev":
+        return Lake(settings.lake, settings.spill)
+    from salescast.s3 import opener
+
+    return Lake(settings.lake, settings.spill, opener(settings)(settings.lake_uri))
+
+
+def _already_landed(name: str, where: str) -> RunError:
+    return RunError(
+        f"the file {name} is already in the lake",
+        where=where,
+        fix="nothing landed is edited: land the rows under another name",
+    )
 
 
 def _fit(table: pa.Table, schema: pa.Schema) -> pa.Table:

@@ -296,7 +296,7 @@ def _measure(
     connection: duckdb.DuckDBPyConnection, lake: Lake, run: RunRecord, listing: Path
 ) -> LandedRun:
     """Count the landed rows, and list the fallback's series beside the run's logs."""
-    path = str(lake.folder("forecasts") / f"{run.run_id}.parquet")
+    path = str(lake.file("forecasts", run.run_id))
     row = connection.execute(
         """
         select

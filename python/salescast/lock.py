@@ -1,4 +1,7 @@
-"""One writer a home: a file lock that the kernel releases when its holder dies."""
+"""One writer a home: a file lock that the kernel releases when its holder dies.
+
+A lake on S3 has writers in several homes: there the command holds the lake's own lock too.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,43 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from salescast.errors import RunError
+
+if TYPE_CHECKING:
+    from salescast.settings import Settings
 
 
 def owner_file(home: Path) -> Path:
     """JSON with the holder of the lock, beside the lock."""
     return home / "lock.json"
+
+
+@contextmanager
+def hold_locks(settings: Settings, command: str, *, take: bool = False) -> Iterator[None]:
+    """Hold the home's lock, and that of a lake on S3, while the block runs.
+
+    Args:
+        settings: The settings.
+        command: What the holder does, told to whoever is refused.
+        take: Break the lake's lock where another home holds it; the kernel knows who holds a home.
+
+    Raises:
+        RunError: Another process holds one of them.
+    """
+    from salescast.lake import open_lake
+
+    with ExitStack() as stack:
+        stack.enter_context(hold_lock(settings.home, command))
+        if (remote := open_lake(settings).remote) is not None:
+            from salescast.lake_lock import hold_lake_lock
+
+            stack.enter_context(hold_lake_lock(remote, command, take=take))
+        yield
 
 
 @contextmanager

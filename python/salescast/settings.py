@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from salescast.errors import UserError
+
+S3 = "s3://"
+_S3_PLACE = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*'()=+@-]+)+")
 
 
 def _absolute(path: Path) -> Path:
@@ -22,7 +26,11 @@ class Settings(BaseSettings):
     """Where things are and what they may use; one object for a whole command."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SALESCAST_", populate_by_name=True, extra="forbid", frozen=True
+        env_prefix="SALESCAST_",
+        env_ignore_empty=True,
+        populate_by_name=True,
+        extra="forbid",
+        frozen=True,
     )
 
     home: Annotated[Path, AfterValidator(_absolute)] = Field(Path("var"), validate_default=True)
@@ -35,10 +43,55 @@ class Settings(BaseSettings):
     memory_limit: str = Field("3GB", pattern=r"^[0-9]+([.][0-9]+)?\s?[KMGT]i?B$")
     project_dir: Path | None = None
 
+    lake_place: str | None = Field(None, validation_alias="SALESCAST_LAKE")
+    work_place: str | None = Field(None, validation_alias="SALESCAST_WORK")
+    region: str | None = Field(
+        None, validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION")
+    )
+    athena_work_group: str = Field("primary", pattern=r"^[A-Za-z0-9._-]{1,128}$")
+    athena_staging: str | None = None
+    athena_data: str | None = None
+    athena_temp: str | None = None
+    athena_threads: int = Field(8, ge=1)
+    athena_poll_seconds: float = Field(1.0, gt=0)
+    athena_price_per_tb: float = Field(5.0, ge=0)
+    kms_key_id: str | None = None
+    assume_role_arn: str | None = None
+
+    @property
+    def lake_uri(self) -> str:
+        """Where the lake is: a folder, or a prefix of S3; without a slash at its end."""
+        return (self.lake_place or str(self.home / "lake")).rstrip("/")
+
     @property
     def lake(self) -> Path:
-        """Folder of the lake tables and the trained models."""
-        return self.home / "lake"
+        """Folder of the lake tables and the trained models, or of the copies of those on S3."""
+        if self.lake_uri.startswith(S3):
+            return self.home / "lake_cache" / self.lake_uri.removeprefix(S3)
+        return _absolute(Path(self.lake_uri))
+
+    @property
+    def work_uri(self) -> str:
+        """S3 prefix of the files that a batch leaves for the forecaster."""
+        return self._beside_lake(self.work_place, "work")
+
+    @property
+    def staging_uri(self) -> str:
+        """S3 prefix of Athena's query results."""
+        return self._beside_lake(self.athena_staging, "athena-results")
+
+    @property
+    def data_uri(self) -> str:
+        """S3 prefix of the tables that dbt builds."""
+        return self._beside_lake(self.athena_data, "warehouse")
+
+    @property
+    def temp_uri(self) -> str:
+        """S3 prefix of what lives as long as one statement."""
+        return self._beside_lake(self.athena_temp, "temp")
+
+    def _beside_lake(self, own: str | None, name: str) -> str:
+        return (own or f"{self.lake_uri.rsplit('/', 1)[0]}/{name}").rstrip("/")
 
     @property
     def warehouse_file(self) -> Path:
@@ -125,15 +178,27 @@ class Settings(BaseSettings):
 
     def environment(self) -> dict[str, str]:
         """Variables for a child process, so that it sees the same places and limits."""
-        return {
+        variables = {
             "SALESCAST_HOME": str(self.home),
-            "SALESCAST_LAKE": str(self.lake),
+            "SALESCAST_LAKE": self.lake_uri if self.target == "athena" else str(self.lake),
             "SALESCAST_TARGET": self.target,
             "SALESCAST_SCHEMA": self.schema_prefix,
             "SALESCAST_THREADS": str(self.threads),
             "SALESCAST_DUCKDB_THREADS": str(self.threads),
             "SALESCAST_MEMORY_LIMIT": self.memory_limit,
         }
+        if self.target == "athena":
+            variables |= {
+                "SALESCAST_ATHENA_WORK_GROUP": self.athena_work_group,
+                "SALESCAST_ATHENA_STAGING": f"{self.staging_uri}/",
+                "SALESCAST_ATHENA_DATA": f"{self.data_uri}/",
+                "SALESCAST_ATHENA_TEMP": f"{self.temp_uri}/",
+                "SALESCAST_ATHENA_THREADS": str(self.athena_threads),
+                "SALESCAST_ATHENA_POLL_SECONDS": str(self.athena_poll_seconds),
+                "SALESCAST_KMS_KEY_ID": self.kms_key_id or "",
+                "SALESCAST_ASSUME_ROLE_ARN": self.assume_role_arn or "",
+            }
+        return variables
 
 
 def load_settings(**values: Any) -> Settings:
@@ -143,16 +208,57 @@ def load_settings(**values: Any) -> Settings:
         UserError: A variable has a value that is not allowed.
     """
     try:
-        return Settings(**values)
+        settings = Settings(**values)
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else "?"
-        variable = name if name.startswith("SALESCAST_") else f"SALESCAST_{name.upper()}"
+        variable = name if name.isupper() else f"SALESCAST_{name.upper()}"
         raise UserError(
             f"{variable} has a value that is not allowed: {first.get('input')!r}.",
             where="environment",
             fix=f"{first['msg']}.",
         ) from error
+    _check_places(settings)
+    return settings
+
+
+def _check_places(settings: Settings) -> None:
+    """Refuse a lake that the target cannot read."""
+    on_s3 = settings.lake_uri.startswith(S3)
+    if settings.target == "dev":
+        if on_s3:
+            raise UserError(
+                "The target dev keeps its lake in a folder, not on S3.",
+                where=f"SALESCAST_LAKE={settings.lake_uri}",
+                fix="Set SALESCAST_TARGET to athena, or SALESCAST_LAKE to a folder.",
+            )
+        return
+    if settings.lake_place is None:
+        raise UserError(
+            "The target athena needs to know where its lake is.",
+            where="SALESCAST_LAKE",
+            fix="Set it to a prefix of a bucket: s3://bucket/salescast/lake.",
+        )
+    places = {
+        "SALESCAST_LAKE": settings.lake_uri,
+        "SALESCAST_WORK": settings.work_uri,
+        "SALESCAST_ATHENA_STAGING": settings.staging_uri,
+        "SALESCAST_ATHENA_DATA": settings.data_uri,
+        "SALESCAST_ATHENA_TEMP": settings.temp_uri,
+    }
+    for variable, uri in places.items():
+        if not _S3_PLACE.fullmatch(uri):
+            raise UserError(
+                f"{variable} is no prefix of an S3 bucket: {uri!r}.",
+                where="environment",
+                fix="Give it as s3://bucket/prefix; the prefix may not be empty.",
+            )
+    if twice := next((v for v in places if list(places.values()).count(places[v]) > 1), None):
+        raise UserError(
+            f"{twice} names a place that another setting names too: {places[twice]}.",
+            where="environment",
+            fix="Give each a prefix of its own.",
+        )
 
 
 def program_version() -> str:

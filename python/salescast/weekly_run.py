@@ -39,7 +39,7 @@ from salescast.forecaster.trained import (
     read_trained_model,
 )
 from salescast.ingest import complete_loads
-from salescast.lake import Lake, sortable_id, utc_naive
+from salescast.lake import Lake, open_lake, sortable_id, utc_naive
 from salescast.load import land_run
 from salescast.models import SNAIVE, Model, read_models
 from salescast.settings import Settings
@@ -75,9 +75,9 @@ def carry_out(week: Week, only: str | None = None) -> None:
         batch.land_steps()
         if _is_outdated(week):
             _begin_again(week)
-        batch.do("request", partial(_request, week))
-        batch.do("build", partial(_build, week, "pre_predict"))
-        batch.do("resolve", partial(_resolve, week))
+        _do(week, "request", partial(_request, week))
+        _do(week, "build", partial(_build, week, "pre_predict"))
+        _do(week, "resolve", partial(_resolve, week))
     elif not batch.record.runs or (only == "export" and _is_outdated(week)):
         raise RunError(
             f"The warehouse is not built for batch {batch.record.batch_id}.",
@@ -87,20 +87,34 @@ def carry_out(week: Week, only: str | None = None) -> None:
 
     if only in (None, "export"):
         for run in batch.record.runs:
-            batch.do("export", partial(_export, week, run), run)
+            _do(week, "export", partial(_export, week, run), run)
 
     for run in batch.record.runs:
         if run.recipe == "deepar" and only in (None, "train"):
-            batch.do("train", partial(_train, week, run), run)
+            _do(week, "train", partial(_train, week, run), run)
         if run.recipe == "deepar" and only in (None, "predict"):
-            batch.do("predict", partial(_predict, week, run), run)
+            _do(week, "predict", partial(_predict, week, run), run)
         if only in (None, "load"):
-            batch.do("load", partial(_load, week, run), run)
+            _do(week, "load", partial(_load, week, run), run)
 
     if only is None:
-        batch.do("build marts", partial(_build, week, "post_predict"))
-        batch.do("publish", partial(_publish, week))
+        _do(week, "build marts", partial(_build, week, "post_predict"))
+        _do(week, "publish", partial(_publish, week))
         batch.finish()
+
+
+def _do(week: Week, step: str, action: Callable[[], str], run: RunRecord | None = None) -> None:
+    """Do a step unless it is finished; its detail says what it cost where something is billed."""
+
+    def with_cost() -> str:
+        before = week.warehouse.spent()
+        detail = action()
+        after = week.warehouse.spent()
+        if before is None or after is None:
+            return detail
+        return f"{detail}; {after.since(before)}"
+
+    week.batch.do(step, with_cost, run)
 
 
 def open_week(
@@ -119,7 +133,7 @@ def open_week(
         batch=batch,
         warehouse=open_warehouse(settings, update),
         forecaster=open_forecaster(settings, update),
-        lake=Lake(settings.lake),
+        lake=open_lake(settings),
         models=read_models(settings.project / "models.toml"),
         code_version=code_version(settings.project),
         duckdb_config=settings.duckdb_config,
@@ -313,15 +327,15 @@ def _train(week: Week, run: RunRecord) -> str:
     if (reused := _reused(week, run)) is not None:
         return f"used {reused.trained_model_id} of {reused.cutoff_date}"
     # A kill after the model was kept and before the record was written: it is the same model.
-    if not has_trained_model(week.lake.root, run.run_id):
+    if not has_trained_model(week.lake, run.run_id):
         files = _files(week, run)
         _need(files.manifest, run, "export")
         hyperparameters = week.models[run.model_id].job_hyperparameters(run.prediction_length)
         artifact = week.forecaster.train(
-            TrainingJob(_job_name(run), files.training, hyperparameters, files.work)
+            TrainingJob(_job_name(run), files.training_channel, hyperparameters, files.work)
         )
         keep_trained_model(
-            week.lake.root,
+            week.lake,
             run.run_id,
             artifact=artifact,
             encoding=files.encoding(),
@@ -340,7 +354,7 @@ def _predict(week: Week, run: RunRecord) -> str:
     if run.trained_model_id is None:
         raise _not_yet(run, "train")
     _need(files.inference, run, "export")
-    trained = read_trained_model(week.lake.root, run.trained_model_id)
+    trained = read_trained_model(week.lake, run.trained_model_id)
     week.forecaster.transform(
         TransformJob(_job_name(run), trained.artifact, files.inference, files.output, files.work)
     )
@@ -356,7 +370,7 @@ def _load(week: Week, run: RunRecord) -> str:
     hyperparameters = (
         None
         if run.trained_model_id is None
-        else read_trained_model(week.lake.root, run.trained_model_id).hyperparameters
+        else read_trained_model(week.lake, run.trained_model_id).hyperparameters
     )
     landed = land_run(
         week.lake,
@@ -399,7 +413,7 @@ def _reused(week: Week, run: RunRecord) -> TrainedModel | None:
     """The model that the command named; refused for weeks that it has already seen."""
     if run.recipe != "deepar" or (name := week.batch.record.trained_model_id) is None:
         return None
-    trained = read_trained_model(week.lake.root, name)
+    trained = read_trained_model(week.lake, name)
     _check_unseen(trained, run.cutoff_date)
     return trained
 

@@ -13,7 +13,7 @@ from salescast.errors import RunError, SalescastError, UserError
 from salescast.export import RunFiles, export_run
 from salescast.forecaster.trained import TrainedModel
 from salescast.models import Model
-from salescast.warehouse import Encoding
+from salescast.warehouse import Encoding, TrainingRecords
 
 CUTOFF = date(2026, 10, 31)
 NAIVE = Model("snaive_52", "sql", relation="baseline_snaive_52")
@@ -27,9 +27,9 @@ class FakeWarehouse:
         self.rows = {"training": 5, "inference": 6, "baseline": 26, **rows}
         self.calls: list[tuple[Any, ...]] = []
 
-    def export_training(self, cutoff: date, to: Path) -> int:
+    def export_training(self, cutoff: date, to: Path) -> TrainingRecords:
         self.calls.append(("training", cutoff, to))
-        return self.rows["training"]
+        return TrainingRecords(self.rows["training"], str(to.parent))
 
     def export_encoding(self, cutoff: date, to: Path) -> Encoding:
         self.calls.append(("encoding", cutoff, to))

@@ -58,7 +58,7 @@ def training_job(folder: Path, **hyperparameters: str) -> TrainingJob:
     with gzip.open(train_file, "wt") as file:
         file.write("{}\n")
     return TrainingJob(
-        "deepar at 2026-10-31", train_file, {"epochs": "2", **hyperparameters}, folder
+        "deepar at 2026-10-31", str(train_file.parent), {"epochs": "2", **hyperparameters}, folder
     )
 
 
@@ -156,7 +156,7 @@ def test_the_real_program_answers_every_record(tmp_path: Path) -> None:
         "num_layers": "1",
         "num_batches_per_epoch": "1",
     }
-    artifact = local.train(TrainingJob("deepar", train_file, hyperparameters, work))
+    artifact = local.train(TrainingJob("deepar", str(train_file.parent), hyperparameters, work))
     inference = work / "inference.json"
     inference.write_text(
         "".join(

@@ -9,7 +9,6 @@ import pytest
 from salescast.errors import UserError
 from salescast.forecaster import open_forecaster
 from salescast.settings import load_settings
-from salescast.warehouse import open_warehouse
 
 
 @pytest.fixture(autouse=True)
@@ -61,8 +60,6 @@ def test_a_wrong_value_names_its_variable(
 
 
 def test_words_for_later_are_refused_with_what_to_do() -> None:
-    with pytest.raises(UserError, match="athena is not available yet"):
-        open_warehouse(load_settings(target="athena"))
     with pytest.raises(UserError, match="sagemaker is not available yet"):
         open_forecaster(load_settings(forecaster="sagemaker"))
 

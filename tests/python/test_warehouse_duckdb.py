@@ -114,12 +114,12 @@ def test_the_training_file_has_deepars_keys_and_no_ids(
     warehouse: DuckDBWarehouse, tmp_path: Path
 ) -> None:
     to = tmp_path / "work" / "train.json.gz"
-    assert warehouse.export_training(CUTOFF, to) == 3
+    assert warehouse.export_training(CUTOFF, to).n_records == 3
     for record in records(to):
         assert list(record) == ["start", "target", "cat", "dynamic_feat"]
         assert record["start"] == "2026-10-10 00:00:00"
         assert record["target"] == [1.5, None, 0.0]
-    assert warehouse.export_training(EARLIER, to) == 0
+    assert warehouse.export_training(EARLIER, to).n_records == 0
 
 
 def test_a_model_without_features_or_categories_has_no_such_key(
@@ -163,7 +163,7 @@ def test_many_series_are_written_in_parts_of_one_file(
 ) -> None:
     warehouse.export_training(CUTOFF, tmp_path / "whole.json.gz")
     monkeypatch.setattr("salescast.warehouse.duckdb._SERIES_A_PART", 1)
-    assert warehouse.export_training(CUTOFF, tmp_path / "parts.json.gz") == 3
+    assert warehouse.export_training(CUTOFF, tmp_path / "parts.json.gz").n_records == 3
     whole, parts = records(tmp_path / "whole.json.gz"), records(tmp_path / "parts.json.gz")
     assert sorted(map(json.dumps, whole)) == sorted(map(json.dumps, parts))
     assert {path.name for path in tmp_path.iterdir()} >= {"whole.json.gz", "parts.json.gz"}

@@ -19,7 +19,7 @@ from salescast.forecaster import QUANTILES, TrainingJob, TransformJob
 from salescast.forecaster.trained import read_trained_model
 from salescast.lake import Lake, StagedFile, sortable_id
 from salescast.models import Model
-from salescast.warehouse import BuildResult, Cutoff, Encoding, Landed
+from salescast.warehouse import BuildResult, Cutoff, Encoding, Landed, Spent, TrainingRecords
 from salescast.weekly_run import Week, carry_out, new_record
 
 FIRST, NEWEST = date(2024, 1, 6), date(2026, 10, 31)
@@ -121,12 +121,12 @@ class FakeWarehouse:
         self.world.work("cutoffs")
         return self.world.built_for
 
-    def export_training(self, cutoff: date, to: Path) -> int:
+    def export_training(self, cutoff: date, to: Path) -> TrainingRecords:
         self._need(cutoff)
         self.world.work("export_training", str(cutoff))
         to.parent.mkdir(parents=True, exist_ok=True)
         to.write_text(f"training of {cutoff}")
-        return len(ITEMS)
+        return TrainingRecords(len(ITEMS), str(to.parent))
 
     def export_encoding(self, cutoff: date, to: Path) -> Encoding:
         self._need(cutoff)
@@ -173,6 +173,9 @@ class FakeWarehouse:
         self.world.tick()
         return self.world.folder / "marts.duckdb"
 
+    def spent(self) -> Spent | None:
+        return None
+
     def _need(self, cutoff: date) -> None:
         assert cutoff in [each.cutoff_date for each in self.world.built_for]
 
@@ -192,7 +195,7 @@ class FakeForecaster:
     def train(self, job: TrainingJob) -> Path:
         self.world.work("train", job.name)
         artifact = job.work / "model.tar.gz"
-        artifact.write_text(job.train_file.read_text())
+        artifact.write_text((Path(job.channel) / "train.json.gz").read_text())
         assert job.hyperparameters["prediction_length"] == str(HORIZON)
         self.world.tick()
         return artifact
@@ -466,7 +469,7 @@ def test_a_trained_model_is_used_again_without_training(whole: World, tmp_path: 
         for run in lake.read("runs").to_pylist()
         if run["recipe"] == "deepar" and run["cutoff_date"] == earlier
     ]
-    trained = read_trained_model(lake.root, trained_id)
+    trained = read_trained_model(lake, trained_id)
     assert trained.features == ("promotion",)
     record = a_record(trained=trained)
     record.batch_id = "20261122t000000-cd34"
@@ -498,7 +501,7 @@ def test_a_model_that_has_seen_later_sales_is_refused(
         for run in lake.read("runs").to_pylist()
         if run["recipe"] == "deepar" and run["cutoff_date"] == NEWEST
     )
-    trained = read_trained_model(lake.root, trained_id)
+    trained = read_trained_model(lake, trained_id)
     with pytest.raises(UserError, match="has seen sales up to 2026-10-31"):
         a_record(trained=trained, cutoffs=[NEWEST - timedelta(weeks=8)])
     # The newest week is known after the build only.
@@ -518,13 +521,13 @@ def test_a_model_that_has_seen_later_sales_is_refused(
 def test_a_trained_model_of_another_length_is_refused(whole: World) -> None:
     lake = Lake(whole.folder / "lake")
     trained_id = next(i for i in lake.read("runs")["trained_model_id"].to_pylist() if i)
-    trained = read_trained_model(lake.root, trained_id)
+    trained = read_trained_model(lake, trained_id)
     with pytest.raises(UserError, match="forecasts 2 weeks, not 5"):
         a_record(trained=trained, horizon=5)
     with pytest.raises(UserError, match="no deepar model"):
         a_record(trained=trained, models=[MODELS["snaive_52"]])
     with pytest.raises(UserError, match="no trained model nothing") as caught:
-        read_trained_model(lake.root, "nothing")
+        read_trained_model(lake, "nothing")
     assert trained_id in str(caught.value)
 
 

@@ -22,10 +22,13 @@ NUM_SAMPLES = 200
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """One training: a gzipped JSON lines file and settings, worked on in a folder of its own."""
+    """One training: settings and a channel, worked on in a folder of its own.
+
+    The channel is a folder or an S3 prefix that holds gzipped JSON lines and nothing else.
+    """
 
     name: str
-    train_file: Path
+    channel: str
     hyperparameters: Mapping[str, str]
     work: Path
 
@@ -88,4 +91,9 @@ def open_forecaster(settings: Settings, progress: Progress = lambda _: None) -> 
         )
     from salescast.forecaster.local import LocalForecaster
 
-    return LocalForecaster(threads=settings.threads, progress=progress)
+    open_s3 = None
+    if settings.target == "athena":
+        from salescast.s3 import opener
+
+        open_s3 = opener(settings)
+    return LocalForecaster(threads=settings.threads, progress=progress, open_s3=open_s3)

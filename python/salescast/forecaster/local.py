@@ -9,12 +9,16 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from salescast.child import Progress, run_child
 from salescast.deepar.contract import ContainerPaths, ContractError, pack_model, unpack_model
 from salescast.errors import RunError, UserError
 from salescast.forecaster import NUM_SAMPLES, QUANTILES, TrainingJob, TransformJob
 from salescast.settings import program_version
+
+if TYPE_CHECKING:
+    from salescast.s3 import Prefix
 
 _EPOCH = re.compile(r"#quality_metric: host=\S+, epoch=(\d+), train loss <loss>=(\S+)")
 _TRANSFORMED = re.compile(r"^transform: (\d+)/(\d+) series")
@@ -31,6 +35,7 @@ class LocalForecaster:
         threads: int,
         progress: Progress = lambda _: None,
         command: Sequence[str] = (sys.executable, "-m", "salescast.deepar"),
+        open_s3: Callable[[str], Prefix] | None = None,
     ) -> None:
         """Keep the settings.
 
@@ -38,10 +43,12 @@ class LocalForecaster:
             threads: CPU threads a job may use.
             progress: Told the epoch and loss, then the share of records that is done.
             command: Start of the program's command line; `train` or `transform` follows.
+            open_s3: Opens the prefix of a channel on S3; None where the lake is a folder.
         """
         self._threads = threads
         self._progress = progress
         self._command = tuple(command)
+        self._open_s3 = open_s3
 
     @property
     def program(self) -> str:
@@ -79,7 +86,7 @@ class LocalForecaster:
         )
         channel = paths.channel("train")
         channel.mkdir(parents=True)
-        (channel / job.train_file.name).hardlink_to(job.train_file)
+        self._fill(channel, job.channel)
         for folder in (paths.model, paths.failure.parent):
             folder.mkdir()
 
@@ -142,6 +149,15 @@ class LocalForecaster:
         )
         shutil.rmtree(paths.root)
         return job.output_file
+
+    def _fill(self, folder: Path, channel: str) -> None:
+        """Put the files of a channel into the container's folder."""
+        if self._open_s3 is not None and channel.startswith("s3://"):
+            prefix = self._open_s3(channel)
+            prefix.download_all(prefix.sizes(""), folder)
+            return
+        for path in Path(channel).iterdir():
+            (folder / path.name).hardlink_to(path)
 
     def _run(
         self,

@@ -11,9 +11,15 @@ from datetime import date
 from pathlib import Path
 
 from salescast.errors import UserError
+from salescast.lake import Lake
 from salescast.warehouse import Encoding
 
+_FOLDER = "trained_models"
 _DESCRIPTION = "trained_model.json"
+_ARTIFACT = "model.tar.gz"
+_CATEGORIES = "categories.parquet"
+# The description last: it makes the others a trained model.
+_FILES = (_ARTIFACT, _CATEGORIES, _DESCRIPTION)
 
 
 @dataclass(frozen=True)
@@ -32,16 +38,16 @@ class TrainedModel:
     @property
     def artifact(self) -> Path:
         """The model as the forecaster takes it."""
-        return self.folder / "model.tar.gz"
+        return self.folder / _ARTIFACT
 
     @property
     def encoding(self) -> Encoding:
         """How the model reads the columns of an export."""
-        return Encoding(self.features, self.folder / "categories.parquet")
+        return Encoding(self.features, self.folder / _CATEGORIES)
 
 
 def keep_trained_model(
-    lake: Path,
+    lake: Lake,
     trained_model_id: str,
     *,
     artifact: Path,
@@ -52,13 +58,17 @@ def keep_trained_model(
     hyperparameters: Mapping[str, str],
     program: str,
 ) -> TrainedModel:
-    """Put a trained model into the lake in one rename; moves the artifact there."""
-    folder = lake / "trained_models" / trained_model_id
+    """Put a trained model into the lake in one step; moves the artifact there.
+
+    In a folder that is a rename. On S3 the description is written last, and only what has one is a
+    trained model.
+    """
+    folder = lake.root / _FOLDER / trained_model_id
     part = folder.with_name(f".{trained_model_id}")
     if part.exists():
         shutil.rmtree(part)
     part.mkdir(parents=True)
-    shutil.copyfile(encoding.categories, part / "categories.parquet")
+    shutil.copyfile(encoding.categories, part / _CATEGORIES)
     description = {
         "id": trained_model_id,
         "model_id": model_id,
@@ -66,40 +76,49 @@ def keep_trained_model(
         "prediction_length": prediction_length,
         "hyperparameters": dict(hyperparameters),
         "features": list(encoding.features),
-        "categories": "categories.parquet",
+        "categories": _CATEGORIES,
         "program": program,
     }
     (part / _DESCRIPTION).write_text(
         json.dumps(description, indent=2, sort_keys=True) + "\n", encoding="utf-8"
     )
-    artifact.replace(part / "model.tar.gz")
+    artifact.replace(part / _ARTIFACT)
     for path in part.iterdir():
         with path.open("rb") as written:
             os.fsync(written.fileno())
+    if lake.remote is not None:
+        remote = lake.remote.below(f"{_FOLDER}/{trained_model_id}")
+        for name in _FILES:
+            remote.upload(part / name, name, replace=True)
+        if folder.exists():
+            shutil.rmtree(folder)
     part.rename(folder)
     return read_trained_model(lake, trained_model_id)
 
 
-def has_trained_model(lake: Path, trained_model_id: str) -> bool:
+def has_trained_model(lake: Lake, trained_model_id: str) -> bool:
     """Whether the lake holds a trained model of this id."""
-    return (lake / "trained_models" / trained_model_id / _DESCRIPTION).is_file()
+    name = f"{_FOLDER}/{trained_model_id}/{_DESCRIPTION}"
+    return lake.remote.has(name) if lake.remote else (lake.root / name).is_file()
 
 
-def read_trained_model(lake: Path, trained_model_id: str) -> TrainedModel:
+def read_trained_model(lake: Lake, trained_model_id: str) -> TrainedModel:
     """A trained model of the lake.
 
     Raises:
         UserError: There is none of this id; names those that exist.
     """
-    root = lake / "trained_models"
     if not has_trained_model(lake, trained_model_id):
-        known = sorted(path.parent.name for path in root.glob(f"[!.]*/{_DESCRIPTION}"))
+        known = _known(lake)
         raise UserError(
             f"There is no trained model {trained_model_id}.",
-            where=str(root),
+            where=f"{lake.place}/{_FOLDER}",
             fix=f"Name one of: {', '.join(known[-10:])}." if known else "Run without it first.",
         )
-    folder = root / trained_model_id
+    folder = lake.root / _FOLDER / trained_model_id
+    if lake.remote is not None:
+        missing = [name for name in _FILES if not (folder / name).exists()]
+        lake.remote.below(f"{_FOLDER}/{trained_model_id}").download_all(missing, folder)
     description = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))
     return TrainedModel(
         folder=folder,
@@ -111,3 +130,12 @@ def read_trained_model(lake: Path, trained_model_id: str) -> TrainedModel:
         features=tuple(description["features"]),
         program=description["program"],
     )
+
+
+def _known(lake: Lake) -> list[str]:
+    """Ids of the trained models, oldest first."""
+    if lake.remote is None:
+        folders = (lake.root / _FOLDER).glob(f"[!.]*/{_DESCRIPTION}")
+        return sorted(path.parent.name for path in folders)
+    names = lake.remote.sizes(_FOLDER)
+    return sorted(name.split("/")[0] for name in names if name.endswith(f"/{_DESCRIPTION}"))

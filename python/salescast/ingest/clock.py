@@ -13,7 +13,7 @@ class Clock:
 
     def __init__(self, now: datetime, lake: Lake) -> None:
         """Start at the moment of the command, or after the newest id of the lake."""
-        names = [path.stem for path in lake.files("raw_loads") + lake.files("settings")]
+        names = lake.names("raw_loads") + lake.names("settings")
         stamps = [name.split("-")[0] for name in names]
         past = [datetime.strptime(stamp, "%Y%m%dt%H%M%S%f") for stamp in stamps if _is_stamp(stamp)]
         self._next = max([utc_naive(now), *(moment + timedelta(microseconds=1) for moment in past)])

@@ -57,7 +57,7 @@ def match_files(
 def _check_sales_present(
     source: Path, mapping: Mapping, lake: Lake, tables: set[str], present: Sequence[Path]
 ) -> None:
-    if "sales" in tables or (source.is_file() and tables and lake.files("raw_sales")):
+    if "sales" in tables or (source.is_file() and tables and lake.names("raw_sales")):
         return
     names = [path.name for path in present]
     shown = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")

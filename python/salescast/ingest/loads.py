@@ -33,7 +33,7 @@ def retract(load_id: str, lake: Lake, reason: str) -> None:
         problem = "is retracted already" if load_id in retracted else "does not exist"
         raise UserError(
             f"the load {load_id!r} {problem}",
-            where=str(lake.folder("raw_loads")),
+            where=f"{lake.place}/raw_loads",
             fix="newest loads that can be retracted: " + ("; ".join(lines) or "none"),
         )
     row = {
@@ -50,20 +50,20 @@ def complete_loads(lake: Lake) -> list[str]:
     Returns:
         Ids of the loads that were completed.
     """
-    known = {path.stem for path in lake.files("raw_loads")}
+    known = set(lake.names("raw_loads"))
     completed = []
     for table in LANDING_ORDER:
-        for path in lake.files(f"raw_{table}"):
-            if path.stem in known:
+        for name in lake.names(f"raw_{table}"):
+            if name in known:
                 continue
-            footer = lake.file_metadata(f"raw_{table}", path.stem)
+            footer = lake.file_metadata(f"raw_{table}", name)
             if LOAD_KEY not in footer:
                 continue
             record = json.loads(footer[LOAD_KEY])
             record["loaded_at"] = datetime.fromisoformat(record["loaded_at"])
-            record["n_rows"] = pq.read_metadata(path).num_rows
-            lake.append("raw_loads", [record], path.stem)
-            completed.append(path.stem)
+            record["n_rows"] = pq.read_metadata(lake.file(f"raw_{table}", name)).num_rows
+            lake.append("raw_loads", [record], name)
+            completed.append(name)
     return completed
 
 

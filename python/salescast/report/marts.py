@@ -7,26 +7,11 @@ from typing import Any
 
 import duckdb
 
+from salescast.warehouse.marts import REPORT_TABLES
+
 Row = dict[str, Any]
 NAIVE = "snaive_52"
 HORIZON_BANDS = ["1-4", "5-13", "14-26", "27+"]
-REQUIRED_TABLES = {
-    "marts": [
-        "fct_weekly_sales",
-        "fct_forecast_vs_actual",
-        "dim_week",
-        "dim_series",
-        "dim_store",
-        "dim_department",
-        "dim_forecast_run",
-    ],
-    "reports": [
-        "rpt_forecast_latest",
-        "rpt_forecast_accuracy",
-        "rpt_rejected_rows",
-        "rpt_batches",
-    ],
-}
 
 
 class Marts:
@@ -65,7 +50,7 @@ class Marts:
         }
         return [
             f"{self._schemas[key]}.{table}"
-            for key, tables in REQUIRED_TABLES.items()
+            for key, tables in REPORT_TABLES.items()
             for table in tables
             if (self._schemas[key], table) not in found
         ]

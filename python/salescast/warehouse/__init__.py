@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from salescast.child import Progress
-from salescast.errors import UserError
 
 if TYPE_CHECKING:
     from salescast.settings import Settings
@@ -16,11 +15,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BuildResult:
-    """What one dbt invocation did; `seconds` are dbt's own, without its start-up."""
+    """What one dbt invocation did; `seconds` are dbt's own, without its start-up.
+
+    `scanned_bytes` has a number for each node whose engine tells what it read.
+    """
 
     seconds: float
     n_nodes: int
     warnings: tuple[str, ...] = ()
+    scanned_bytes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,38 @@ class Encoding:
     categories: Path
 
 
+@dataclass(frozen=True)
+class TrainingRecords:
+    """Exported training records: their number, and the folder or S3 prefix that holds them."""
+
+    n_records: int
+    channel: str
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What statements have cost so far where the engine bills the bytes that they scan."""
+
+    n_statements: int
+    scanned_bytes: int
+    dollars: float
+
+    def since(self, before: Spent) -> Spent:
+        """What was spent after `before`."""
+        return Spent(
+            self.n_statements - before.n_statements,
+            self.scanned_bytes - before.scanned_bytes,
+            self.dollars - before.dollars,
+        )
+
+    def __str__(self) -> str:
+        """One line: bytes and price."""
+        return (
+            f"{self.scanned_bytes / 1e6:,.1f} MB scanned by {self.n_statements:,} statements, "
+            f"about ${self.dollars:.4f}"
+        )
+
+
 class Warehouse(Protocol):
     """One engine with the dbt project on it, and the lake it stands on."""
 
@@ -79,8 +114,13 @@ class Warehouse(Protocol):
     def cutoffs(self) -> list[Cutoff]:
         """The cutoffs that the exports are built for, oldest first."""
 
-    def export_training(self, cutoff: date, to: Path) -> int:
-        """Write the training records of a cutoff as JSON lines; returns their number."""
+    def export_training(self, cutoff: date, to: Path) -> TrainingRecords:
+        """Write the training records of a cutoff as gzipped JSON lines.
+
+        Args:
+            cutoff: The last week the model is shown.
+            to: The file; a warehouse on S3 writes below a prefix that is named like its folder.
+        """
 
     def export_encoding(self, cutoff: date, to: Path) -> Encoding:
         """Write the category map of a cutoff into the folder `to`; returns it with the features."""
@@ -97,19 +137,16 @@ class Warehouse(Protocol):
     def publish(self) -> Path:
         """Put the marts and reports where readers open them; returns the place."""
 
+    def spent(self) -> Spent | None:
+        """What this object's work has cost so far; None if the engine bills nothing."""
+
 
 def open_warehouse(settings: Settings, progress: Progress = lambda _: None) -> Warehouse:
-    """The warehouse that the settings name.
+    """The warehouse that the settings name."""
+    if settings.target == "athena":
+        from salescast.warehouse.athena import AthenaWarehouse
 
-    Raises:
-        UserError: The target is not available yet.
-    """
-    if settings.target != "dev":
-        raise UserError(
-            f"The target {settings.target} is not available yet.",
-            where="SALESCAST_TARGET",
-            fix="Unset it, or set it to dev.",
-        )
+        return AthenaWarehouse(settings, progress)
     from salescast.warehouse.duckdb import DuckDBWarehouse
 
     return DuckDBWarehouse(settings, progress)

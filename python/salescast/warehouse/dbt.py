@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ class DbtProject:
 
 def dbt_build(
     project: DbtProject,
-    selector: str | None,
+    selection: Sequence[str],
     *,
     full_refresh: bool,
     exclude_unit_tests: bool,
@@ -62,7 +62,7 @@ def dbt_build(
 
     Args:
         project: The project and the home it builds into.
-        selector: A name of `selectors.yml`; None for the whole project.
+        selection: dbt's arguments that select nodes; empty for the whole project.
         full_refresh: Rebuild incremental models from nothing.
         exclude_unit_tests: Leave out unit tests, which no data can change.
         progress: Told how many nodes are done.
@@ -72,29 +72,11 @@ def dbt_build(
         RunError: A node failed, dbt could not start, or the warehouse file is open elsewhere.
     """
     command = [
-        sys.executable,
-        "-W",
-        "ignore::RuntimeWarning",
-        "-m",
-        "dbt.cli.main",
-        "--log-format",
-        "json",
-        "--log-level",
-        "info",
-        "--no-version-check",
-        "--no-send-anonymous-usage-stats",
-        "--log-path",
-        str(project.logs),
+        *_dbt(project, "--log-format", "json", "--log-level", "info"),
         "build",
-        "--project-dir",
-        str(project.folder),
-        "--profiles-dir",
-        str(project.folder),
-        "--target-path",
-        str(project.target),
+        *_places(project),
     ]
-    if selector:
-        command += ["--selector", selector]
+    command += selection
     if full_refresh:
         command.append("--full-refresh")
     if exclude_unit_tests:
@@ -102,7 +84,7 @@ def dbt_build(
 
     results_file = project.target / "run_results.json"
     results_file.unlink(missing_ok=True)
-    task = f"dbt build {selector}" if selector else "dbt build"
+    task = " ".join(["dbt build", *selection[1:2]])
     events = _Events(task, progress)
     log = project.logs / "last_build.jsonl"
     progress(f"{task}: starting")
@@ -150,7 +132,59 @@ def dbt_build(
         seconds=float(results.get("elapsed_time", 0.0)),
         n_nodes=len(results["results"]),
         warnings=warned,
+        scanned_bytes=_scanned_bytes(results),
     )
+
+
+def _scanned_bytes(results: Mapping[str, Any]) -> tuple[int, ...]:
+    """Bytes that each node's statement read, where the adapter tells them."""
+    answers = [result.get("adapter_response") or {} for result in results["results"]]
+    found = [answer.get("data_scanned_in_bytes") for answer in answers]
+    return tuple(int(each) for each in found if each is not None)
+
+
+def create_lake_sources(project: DbtProject) -> None:
+    """Make the tables on the lake's folders, as every build does at its start.
+
+    Raises:
+        RunError: dbt failed; holds its last lines.
+    """
+    log = project.logs / "create_lake_sources.log"
+    lines: list[str] = []
+    status = run_child(
+        [
+            *_dbt(project, "--log-level", "warn"),
+            *("run-operation", "create_lake_sources"),
+            *_places(project),
+        ],
+        log=log,
+        on_line=lines.append,
+        environment=project.environment,
+        cwd=project.folder,
+    )
+    if status != 0:
+        raise RunError(
+            "The tables of the lake could not be made:\n"
+            + "\n".join(f"  {line}" for line in lines[-12:]),
+            where=str(log),
+            fix="Check the set-up with `salescast doctor`.",
+        )
+
+
+def _dbt(project: DbtProject, *options: str) -> list[str]:
+    return [
+        *(sys.executable, "-W", "ignore::RuntimeWarning", "-m", "dbt.cli.main"),
+        *options,
+        *("--no-version-check", "--no-send-anonymous-usage-stats"),
+        *("--log-path", str(project.logs)),
+    ]
+
+
+def _places(project: DbtProject) -> list[str]:
+    return [
+        *("--project-dir", str(project.folder), "--profiles-dir", str(project.folder)),
+        *("--target-path", str(project.target)),
+    ]
 
 
 class _Events:

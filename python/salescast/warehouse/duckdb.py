@@ -15,8 +15,9 @@ from salescast.child import Progress
 from salescast.errors import RunError, UserError
 from salescast.lake import Lake
 from salescast.settings import Settings
-from salescast.warehouse import BuildResult, Cutoff, Encoding, Landed
+from salescast.warehouse import BuildResult, Cutoff, Encoding, Landed, Spent, TrainingRecords
 from salescast.warehouse.dbt import DbtProject, dbt_build
+from salescast.warehouse.landed import read_landed, sales_bounds_sql
 from salescast.warehouse.marts import publish_marts
 
 _CATEGORY_COLUMNS = ("store_id", "department_id")
@@ -38,47 +39,10 @@ class DuckDBWarehouse:
         """What the lake holds now."""
         lake = Lake(self._settings.lake)
         with _connect(self._settings) as connection:
-            row = connection.execute(
-                f"""
-                with active_loads as (
-                    select load_id from ({lake.scan_sql("raw_loads")})
-                    where load_id not in (
-                        select load_id from ({lake.scan_sql("raw_retractions")})
-                    )
-                ),
-                settings as (
-                    select * from ({lake.scan_sql("settings")})
-                    qualify settings_id = max(settings_id) over ()
-                ),
-                sales as (
-                    select try_cast("date" as date) as sold_on
-                    from ({lake.scan_sql("raw_sales")})
-                    where load_id in (select load_id from active_loads)
-                        and regexp_matches("date", '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}$')
-                        and try_cast("date" as date)
-                            between date '1990-01-01' and cast(loaded_at as date) + 7
-                )
-                select
-                    sha256(concat_ws(
-                        ',',
-                        (select string_agg(load_id, ',' order by load_id) from active_loads),
-                        (select max(settings_id) from settings)
-                    )),
-                    (select min(sold_on) from sales),
-                    (select max(sold_on) from sales),
-                    (
-                        select max(value) from settings
-                        where section = 'source' and attribute = 'week_ends_on'
-                    ),
-                    (
-                        select max(try_cast(value as double)) from settings
-                        where section = 'source' and attribute = 'lower_bound'
-                    ),
-                    (select max(request_id) from ({lake.scan_sql("requested_cutoffs")}))
-                """
-            ).fetchone()
+            sql = sales_bounds_sql(lambda table: f"({lake.scan_sql(table)})")
+            row = connection.execute(sql).fetchone()
         assert row is not None
-        return Landed(*row)
+        return read_landed(lake, row[0], row[1])
 
     def build(
         self, selector: str | None, *, full_refresh: bool = False, exclude_unit_tests: bool = True
@@ -92,7 +56,7 @@ class DuckDBWarehouse:
         settings.spill.mkdir(parents=True, exist_ok=True)
         return dbt_build(
             DbtProject(settings.project, settings.home, settings.environment()),
-            selector,
+            ["--selector", selector] if selector else [],
             full_refresh=full_refresh,
             exclude_unit_tests=exclude_unit_tests,
             progress=self._progress,
@@ -110,8 +74,8 @@ class DuckDBWarehouse:
             ).fetchall()
         return [Cutoff(*row) for row in rows]
 
-    def export_training(self, cutoff: date, to: Path) -> int:
-        """Write the training records of a cutoff as JSON lines; returns their number.
+    def export_training(self, cutoff: date, to: Path) -> TrainingRecords:
+        """Write the training records of a cutoff as gzipped JSON lines.
 
         Series in random order is what the algorithm asks for; this one is the same on every
         machine. Many series are sorted and written a part at a time, so that memory stays bounded.
@@ -139,7 +103,7 @@ class DuckDBWarehouse:
                 )
                 if part:
                     _append(part_file, to)
-        return n_records
+        return TrainingRecords(n_records, str(to.parent))
 
     def export_encoding(self, cutoff: date, to: Path) -> Encoding:
         """Write the category map of a cutoff into the folder `to`; returns it with the features."""
@@ -243,6 +207,10 @@ class DuckDBWarehouse:
             config=settings.duckdb_config,
         )
         return settings.marts_file
+
+    def spent(self) -> Spent | None:
+        """None: nothing is billed."""
+        return None
 
     def _failing_rows(self, sql: str) -> list[str]:
         with self._open() as connection:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -28,6 +30,36 @@ class Accuracy:
     value_added: float | None
 
 
+@dataclass(frozen=True)
+class UnloadedTable:
+    """A table as Parquet files, none if it is empty; `columns` have Glue's types."""
+
+    schema: str
+    name: str
+    columns: Mapping[str, str]
+    paths: Sequence[Path]
+
+
+REPORT_TABLES: dict[str, tuple[str, ...]] = {
+    "marts": (
+        "fct_weekly_sales",
+        "fct_forecast_vs_actual",
+        "dim_week",
+        "dim_series",
+        "dim_store",
+        "dim_department",
+        "dim_forecast_run",
+    ),
+    "reports": (
+        "rpt_forecast_latest",
+        "rpt_forecast_accuracy",
+        "rpt_rejected_rows",
+        "rpt_batches",
+    ),
+}
+"""What the report and the commands read, by layer."""
+
+
 def publish_marts(
     warehouse: Path, marts: Path, *, schemas: Sequence[str], config: dict[str, Any]
 ) -> None:
@@ -44,13 +76,8 @@ def publish_marts(
     Raises:
         RunError: The schemas hold no table.
     """
-    part = marts.with_name(f".{marts.name}")
-    for leftover in (part, part.with_name(f"{part.name}.wal")):
-        leftover.unlink(missing_ok=True)
-    connection = duckdb.connect(":memory:", config=config)
-    try:
+    with _new_file(marts, config) as connection:
         connection.execute(f"attach {_text(warehouse)} as warehouse (read_only)")
-        connection.execute(f"attach {_text(part)} as published")
         marks = ", ".join("?" for _ in schemas)
         relations = connection.execute(
             f"""
@@ -71,6 +98,43 @@ def publish_marts(
         for schema, table in relations:
             path = f"{_name(schema)}.{_name(table)}"
             connection.execute(f"create table published.{path} as from warehouse.{path}")
+
+
+def publish_files(tables: Sequence[UnloadedTable], marts: Path, *, config: dict[str, Any]) -> None:
+    """Write tables that were unloaded as Parquet into a new file, then put it in place.
+
+    Args:
+        tables: The tables.
+        marts: The DuckDB file to replace.
+        config: DuckDB's settings (memory_limit, threads, temp_directory).
+    """
+    with _new_file(marts, config) as connection:
+        for table in tables:
+            relation = f"published.{_name(table.schema)}.{_name(table.name)}"
+            columns = ", ".join(
+                f"{_name(name)} {_type(hive_type)}" for name, hive_type in table.columns.items()
+            )
+            connection.execute(f"create schema if not exists published.{_name(table.schema)}")
+            connection.execute(f"create table {relation} ({columns})")
+            if table.paths:
+                connection.execute(
+                    f"insert into {relation} by name "
+                    "from read_parquet(?, hive_partitioning = false)",
+                    [[glob.escape(str(path)) for path in table.paths]],
+                )
+
+
+@contextmanager
+def _new_file(marts: Path, config: dict[str, Any]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection with an empty database `published`, which replaces the file at the end."""
+    marts.parent.mkdir(parents=True, exist_ok=True)
+    part = marts.with_name(f".{marts.name}")
+    for leftover in (part, part.with_name(f"{part.name}.wal")):
+        leftover.unlink(missing_ok=True)
+    connection = duckdb.connect(":memory:", config=config)
+    try:
+        connection.execute(f"attach {_text(part)} as published")
+        yield connection
         connection.execute("detach published")
     finally:
         connection.close()
@@ -149,6 +213,13 @@ def read_accuracy(
 
 def _name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
+
+
+def _type(hive_type: str) -> str:
+    """DuckDB's word for a type of Glue's."""
+    if hive_type.startswith("array<"):
+        return f"{_type(hive_type[6:-1])}[]"
+    return "varchar" if hive_type == "string" else hive_type
 
 
 def _text(path: Path) -> str:

@@ -1,0 +1,123 @@
+"""AWS: one session for all clients, and its errors told in words that help."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.credentials import (
+    AssumeRoleCredentialFetcher,
+    CredentialProvider,
+    CredentialResolver,
+    DeferredRefreshableCredentials,
+)
+from botocore.exceptions import BotoCoreError, ClientError
+
+from salescast.errors import RunError, SalescastError, UserError
+
+if TYPE_CHECKING:
+    from salescast.settings import Settings
+
+_RETRIES = Config(retries={"mode": "adaptive", "max_attempts": 8})
+_DENIED = {"AccessDenied", "AccessDeniedException", "AllAccessDisabled", "403"}
+_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId"}
+
+
+class _AssumedRole(CredentialProvider):
+    """Credentials of a role, fetched anew when they run out."""
+
+    METHOD = "assume-role"
+
+    def __init__(self, base: boto3.Session, role_arn: str) -> None:
+        super().__init__()
+        self._base = base
+        self._role_arn = role_arn
+
+    def load(self) -> DeferredRefreshableCredentials:
+        fetcher = AssumeRoleCredentialFetcher(
+            client_creator=self._base.client,
+            source_credentials=self._base.get_credentials(),
+            role_arn=self._role_arn,
+            extra_args={"RoleSessionName": "salescast"},
+        )
+        return DeferredRefreshableCredentials(
+            refresh_using=fetcher.fetch_credentials, method=self.METHOD
+        )
+
+
+def open_session(settings: Settings) -> boto3.Session:
+    """A session of the usual credentials, or of the role that the settings name.
+
+    Raises:
+        UserError: No region is set.
+    """
+    session = boto3.Session()
+    if not (settings.region or session.region_name):
+        raise UserError(
+            "No AWS region is set.", where="environment", fix="Set AWS_REGION, as in eu-central-1."
+        )
+    region = settings.region or session.region_name
+    if settings.assume_role_arn is None:
+        return boto3.Session(region_name=region)
+    core = botocore.session.Session()
+    core.register_component(
+        "credential_provider", CredentialResolver([_AssumedRole(session, settings.assume_role_arn)])
+    )
+    return boto3.Session(botocore_session=core, region_name=region)
+
+
+def client(session: boto3.Session, service: str) -> Any:
+    """A client that waits and tries again when AWS asks for it."""
+    return session.client(service, config=_RETRIES)  # type: ignore[call-overload]
+
+
+def error_code(error: ClientError) -> str:
+    """The code that a service answered with, as `NoSuchKey`."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def told(error: BotoCoreError | ClientError) -> SalescastError:
+    """An error of boto3 in words that say what to do."""
+    if isinstance(error, ClientError):
+        code = error_code(error)
+        message = error.response.get("Error", {}).get("Message", "")
+        where = f"AWS {error.operation_name}"
+        if code in _DENIED:
+            return UserError(
+                f"AWS denies this command a right that it needs: {message}",
+                where=where,
+                fix="See what is missing with `salescast doctor`, and have it added to the role.",
+            )
+        if code in _EXPIRED:
+            return UserError(
+                f"The AWS credentials are not valid any more: {message}",
+                where=where,
+                fix="Sign in again (aws sso login), then go on with `salescast run --resume`.",
+            )
+        if code == "NoSuchBucket":
+            return UserError(
+                "The S3 bucket does not exist.",
+                where=f"{where}: {error.response['Error'].get('BucketName', 'SALESCAST_LAKE')}",
+                fix="Make it, or set SALESCAST_LAKE to a prefix of one that exists.",
+            )
+        return RunError(
+            f"AWS answered {code}: {message}",
+            where=where,
+            fix="Check the set-up with `salescast doctor`; then go on with `salescast run "
+            "--resume`.",
+        )
+    name = type(error).__name__
+    if "Credential" in name or "Token" in name or "SSO" in name:
+        return UserError(
+            f"No usable AWS credentials: {error}",
+            where="environment and ~/.aws",
+            fix="Set AWS_PROFILE, or sign in (aws sso login).",
+        )
+    return RunError(
+        f"AWS cannot be reached: {error}",
+        where=name,
+        fix="Check the network, AWS_REGION and AWS_ENDPOINT_URL; then go on with `salescast run "
+        "--resume`.",
+    )

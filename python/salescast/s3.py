@@ -1,0 +1,209 @@
+"""A prefix of an S3 bucket, with names below it as in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from salescast.aws import client, error_code, open_session
+from salescast.errors import RunError, Taken
+
+if TYPE_CHECKING:
+    from salescast.settings import Settings
+
+_LARGEST_PUT = 5 * 1024**3
+_PARALLEL_REQUESTS = 16
+_DELETED_AT_ONCE = 1000
+_TAKEN = {"PreconditionFailed", "ConditionalRequestConflict"}
+_MISSING = {"404", "NoSuchKey", "NotFound"}
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """A small object with what tells its version; `age_seconds` by the clock of S3."""
+
+    body: bytes
+    etag: str
+    age_seconds: float
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """Objects of a bucket below a prefix.
+
+    Args:
+        s3: A client of boto3; may be used from several threads.
+        bucket: Name of the bucket.
+        key: The prefix, without a slash at either end.
+        kms_key_id: Key that new objects are encrypted with; None leaves it to the bucket.
+    """
+
+    s3: Any = field(repr=False)
+    bucket: str
+    key: str
+    kms_key_id: str | None = None
+
+    @property
+    def uri(self) -> str:
+        """The prefix as `s3://bucket/prefix`."""
+        return f"s3://{self.bucket}/{self.key}"
+
+    def below(self, name: str) -> Prefix:
+        """A prefix below this one."""
+        return Prefix(self.s3, self.bucket, f"{self.key}/{name.strip('/')}", self.kms_key_id)
+
+    def sizes(self, folder: str) -> dict[str, int]:
+        """Names below a folder of this prefix, with their bytes."""
+        start = f"{self.key}/{folder.strip('/')}/" if folder else f"{self.key}/"
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=start)
+        return {
+            found["Key"][len(start) :]: int(found["Size"])
+            for page in pages
+            for found in page.get("Contents", [])
+        }
+
+    def has(self, name: str) -> bool:
+        """Whether there is an object of this name."""
+        try:
+            self.s3.head_object(Bucket=self.bucket, Key=self._key(name))
+        except ClientError as error:
+            if error_code(error) in _MISSING:
+                return False
+            raise
+        return True
+
+    def read(self, name: str) -> StoredObject | None:
+        """A small object in memory; None if there is none."""
+        try:
+            answer = self.s3.get_object(Bucket=self.bucket, Key=self._key(name))
+        except ClientError as error:
+            if error_code(error) in _MISSING:
+                return None
+            raise
+        modified: datetime = answer["LastModified"]
+        now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+        return StoredObject(answer["Body"].read(), answer["ETag"], (now - modified).total_seconds())
+
+    def write(self, name: str, body: bytes, *, over: str | None = None) -> str:
+        """Write a small object where none is, or over the version `over`; returns its ETag.
+
+        Raises:
+            Taken: There is one already, or another version than `over`.
+        """
+        condition = {"IfMatch": over} if over else {"IfNoneMatch": "*"}
+        return str(self._put(name, body, condition)["ETag"])
+
+    def remove(self, name: str, *, version: str) -> None:
+        """Delete an object if it still is this version."""
+        try:
+            self.s3.delete_object(Bucket=self.bucket, Key=self._key(name), IfMatch=version)
+        except ClientError as error:
+            if error_code(error) not in _TAKEN | _MISSING:
+                raise
+
+    def upload(self, path: Path, name: str, *, replace: bool = False) -> None:
+        """Put a file where no object is, or with `replace` in its place.
+
+        Raises:
+            Taken: There is one already.
+            RunError: The file is larger than one request may be.
+        """
+        if path.stat().st_size > _LARGEST_PUT:
+            raise RunError(
+                f"the file {path.name} is larger than the 5 GB that S3 takes at once",
+                where=str(path),
+                fix="land the data in more than one file",
+            )
+        with path.open("rb") as body:
+            self._put(name, body, {} if replace else {"IfNoneMatch": "*"})
+
+    def download(self, name: str, to: Path) -> Path:
+        """Copy an object into a file, whole or not at all; returns the file."""
+        to.parent.mkdir(parents=True, exist_ok=True)
+        part = to.with_name(f".{to.name}.part")
+        try:
+            self.s3.download_file(self.bucket, self._key(name), str(part))
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+        return part.replace(to)
+
+    def download_all(self, names: Iterable[str], to: Path) -> list[Path]:
+        """Copy objects into a folder under their names, several at a time."""
+        with ThreadPoolExecutor(_PARALLEL_REQUESTS) as pool:
+            return list(pool.map(lambda name: self.download(name, to / name), names))
+
+    def copy(self, source: Prefix, names: dict[str, str]) -> None:
+        """Copy objects of another prefix on the server: `names` gives the new name of each."""
+
+        def copy_one(pair: tuple[str, str]) -> None:
+            old, new = pair
+            self.s3.copy(
+                {"Bucket": source.bucket, "Key": source._key(old)},
+                self.bucket,
+                self._key(new),
+                ExtraArgs=self._encryption,
+            )
+
+        with ThreadPoolExecutor(_PARALLEL_REQUESTS) as pool:
+            list(pool.map(copy_one, names.items()))
+
+    def delete_all(self, folder: str = "") -> None:
+        """Delete every object below a folder of this prefix."""
+        start = f"{folder.strip('/')}/" if folder else ""
+        keys = [{"Key": self._key(start + name)} for name in self.sizes(folder)]
+        for first in range(0, len(keys), _DELETED_AT_ONCE):
+            answer = self.s3.delete_objects(
+                Bucket=self.bucket,
+                Delete={"Objects": keys[first : first + _DELETED_AT_ONCE], "Quiet": True},
+            )
+            if errors := answer.get("Errors"):
+                raise RunError(
+                    f"S3 did not delete {errors[0]['Key']}: {errors[0].get('Message', '')}",
+                    where=self.uri,
+                    fix="See `salescast doctor` for missing rights.",
+                )
+
+    @property
+    def _encryption(self) -> dict[str, str]:
+        if self.kms_key_id is None:
+            return {}
+        return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self.kms_key_id}
+
+    def _key(self, name: str) -> str:
+        return f"{self.key}/{name}"
+
+    def _put(self, name: str, body: Any, condition: dict[str, str]) -> dict[str, Any]:
+        try:
+            answer: dict[str, Any] = self.s3.put_object(
+                Bucket=self.bucket,
+                Key=self._key(name),
+                Body=body,
+                **condition,
+                **self._encryption,
+            )
+        except ClientError as error:
+            if error_code(error) in _TAKEN:
+                raise Taken(f"{self.uri}/{name}") from error
+            raise
+        return answer
+
+
+def open_prefix(s3: Any, uri: str, kms_key_id: str | None = None) -> Prefix:
+    """The prefix of `s3://bucket/prefix`."""
+    bucket, _, key = uri.removeprefix("s3://").strip("/").partition("/")
+    return Prefix(s3, bucket, key, kms_key_id)
+
+
+def opener(settings: Settings) -> Callable[[str], Prefix]:
+    """Opens prefixes with the credentials and the key of the settings; connects at first use."""
+    s3 = cache(lambda: client(open_session(settings), "s3"))
+    return lambda uri: open_prefix(s3(), uri, settings.kms_key_id)

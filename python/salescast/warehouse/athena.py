@@ -1,0 +1,368 @@
+"""The production warehouse: dbt on Athena, a lake on S3.
+
+Rows of forecasts and of training leave Athena by UNLOAD and are copied by S3; only what a file of
+this home is made of passes through here, as bytes.
+"""
+
+from __future__ import annotations
+
+import glob
+import gzip
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from salescast.aws import client, open_session
+from salescast.child import Progress
+from salescast.errors import RunError, UserError
+from salescast.lake import open_lake, sql_text
+from salescast.s3 import Prefix, open_prefix
+from salescast.settings import Settings
+from salescast.warehouse import BuildResult, Cutoff, Encoding, Landed, Spent, TrainingRecords
+from salescast.warehouse.athena_client import AthenaClient
+from salescast.warehouse.dbt import DbtProject, create_lake_sources, dbt_build
+from salescast.warehouse.landed import read_landed, sales_bounds_sql
+from salescast.warehouse.marts import REPORT_TABLES, UnloadedTable, publish_files
+
+_CATEGORY_COLUMNS = ("store_id", "department_id")
+"""Columns of exp_series whose codes stand in `cat`, by cat_position."""
+
+_INCREMENTAL = "config.materialized:incremental"
+_CHUNK = 1 << 20
+
+
+class AthenaWarehouse:
+    """Glue databases with the prefix of the schema, on the lake and prefixes of the settings."""
+
+    def __init__(self, settings: Settings, progress: Progress = lambda _: None) -> None:
+        """Open clients; nothing is sent before it is needed."""
+        self._settings = settings
+        self._progress = progress
+        self._session = open_session(settings)
+        self._s3 = client(self._session, "s3")
+        self._glue = client(self._session, "glue")
+        self._athena = AthenaClient(client(self._session, "athena"), settings)
+
+    def landed(self) -> Landed:
+        """What the lake holds now."""
+        lake = open_lake(self._settings)
+        if not lake.names("raw_sales"):
+            return read_landed(lake, None, None)
+        if not self._has_table("lake", "raw_sales"):
+            create_lake_sources(self._project)
+        (bounds,) = self._athena.query(
+            sales_bounds_sql(lambda table: self._table("lake", table))
+        ).rows
+        return read_landed(lake, *bounds)
+
+    def build(
+        self, selector: str | None, *, full_refresh: bool = False, exclude_unit_tests: bool = True
+    ) -> BuildResult:
+        """Run the models, seeds and tests of a selector, or all of them.
+
+        Unit tests are left out: they run on DuckDB. A full refresh builds everything, then the
+        incremental models from nothing, then what follows from them, so that no table is dropped
+        before it is built again.
+
+        Raises:
+            RunError: A model or an error-severity test failed; names each with its message.
+        """
+        if self._athena.stop_left_behind():
+            self._progress("stopped the statements of a dbt that was killed")
+        selection = ["--selector", selector] if selector else []
+        result = self._build(selection)
+        # Incremental models are all among those that come after the prediction.
+        if full_refresh and selector != "pre_predict":
+            phases = [
+                (["--select", _INCREMENTAL], True),
+                (["--select", f"{_INCREMENTAL}+", "--exclude", _INCREMENTAL], False),
+            ]
+            for phase, fresh in phases:
+                more = self._build(phase, full_refresh=fresh)
+                result = replace(
+                    result,
+                    seconds=result.seconds + more.seconds,
+                    n_nodes=result.n_nodes + more.n_nodes,
+                    warnings=(*result.warnings, *more.warnings),
+                    scanned_bytes=(*result.scanned_bytes, *more.scanned_bytes),
+                )
+        return result
+
+    def cutoffs(self) -> list[Cutoff]:
+        """The cutoffs that the exports are built for, oldest first."""
+        found = self._athena.query(
+            "select cutoff_date, horizon_weeks, kind, has_sales"
+            f" from {self._table('exports', 'exp_cutoffs')} order by cutoff_date"
+        )
+        return [Cutoff(*row) for row in found.rows]
+
+    def export_training(self, cutoff: date, to: Path) -> TrainingRecords:
+        """Write the training records of a cutoff as gzipped JSON lines on S3.
+
+        Athena writes them and S3 copies them to names that the algorithm takes; the prefix below
+        the settings' work prefix has the names of the folder of `to`.
+        """
+        columns = ['series_start as "start"', "target"]
+        ((n_categories, n_features, n_records),) = self._athena.query(
+            f"""
+            select
+                (select count(*) from {self._of("exp_categories", cutoff)}),
+                (select count(*) from {self._of("exp_features", cutoff)}),
+                (select count(*) from {self._of("exp_deepar__train", cutoff)})
+            """
+        ).rows
+        columns += ["cat"] if n_categories else []
+        columns += ["dynamic_feat"] if n_features else []
+        channel = self._work(to.parent)
+        channel.delete_all()
+        if n_records:
+            written = self._unload(
+                f"select {', '.join(columns)} from {self._of('exp_deepar__train', cutoff)}", "JSON"
+            )
+            names = {
+                name: f"part-{n:05d}.json.gz" for n, name in enumerate(sorted(written.sizes("")))
+            }
+            channel.copy(written, names)
+            written.delete_all()
+        return TrainingRecords(n_records, channel.uri)
+
+    def export_encoding(self, cutoff: date, to: Path) -> Encoding:
+        """Write the category map of a cutoff into the folder `to`; returns it with the features."""
+        found = self._athena.query(
+            "select cat_position, code, category_value"
+            f" from {self._of('exp_categories', cutoff)} order by cat_position, code"
+        )
+        positions, codes, values = zip(*found.rows, strict=True) if found.rows else ([], [], [])
+        categories = to / "categories.parquet"
+        to.mkdir(parents=True, exist_ok=True)
+        pq.write_table(
+            pa.table(
+                {
+                    "cat_position": pa.array(positions, pa.int32()),
+                    "code": pa.array(codes, pa.int32()),
+                    "category_value": pa.array(values, pa.string()),
+                }
+            ),
+            categories,
+        )
+        return Encoding(self._features(cutoff), categories)
+
+    def export_inference(self, cutoff: date, to: Path, encoding: Encoding) -> int:
+        """Write the inference records of a cutoff as the encoding's model reads them.
+
+        Series with a category that the model has not seen are left out.
+
+        Raises:
+            UserError: The warehouse has no feature of a name that the model was trained with.
+        """
+        columns = ["records.item_id", 'records.series_start as "start"', "records.target"]
+        known = pq.read_table(encoding.categories)
+        positions = sorted(set(known["cat_position"].to_pylist()))
+        categories = self._known_categories(encoding.categories) if positions else ""
+        joins = [
+            f"inner join {categories} as known_{position} on known_{position}.cat_position"
+            f" = {position} and known_{position}.category_value"
+            f" = series.{_CATEGORY_COLUMNS[position]}"
+            for position in positions
+        ]
+        if positions:
+            codes = ", ".join(f"known_{position}.code" for position in positions)
+            columns.append(f"array[{codes}] as cat")
+        if encoding.features:
+            columns.append(f"{self._feature_column(cutoff, encoding.features)} as dynamic_feat")
+        query = f"""
+            select {", ".join(columns)}
+            from {self._table("exports", "exp_deepar__inference")} as records
+            inner join {self._table("exports", "exp_series")} as series
+                on records.item_id = series.item_id and records.cutoff_date = series.cutoff_date
+            {" ".join(joins)}
+            where records.cutoff_date = {_day(cutoff)}
+        """
+        with self._unloaded_files(query, "JSON") as paths:
+            return _join_lines(paths, to)
+
+    def export_baseline(self, relation: str, cutoff: date, to: Path) -> int:
+        """Write the forecasts of a SQL model at a cutoff as Parquet; returns the rows.
+
+        Raises:
+            UserError: The warehouse has no baseline of that name.
+        """
+        if not self._has_table("baselines", relation):
+            raise UserError(
+                f"The warehouse has no baseline {relation}.",
+                where="models.toml",
+                fix="Name a model of models/baselines as the relation.",
+            )
+        table = self._table("baselines", relation)
+        query = f"select * from {table} where cutoff_date = {_day(cutoff)}"
+        with self._unloaded_files(query, "PARQUET") as paths:
+            if not paths:
+                return 0
+            to.parent.mkdir(parents=True, exist_ok=True)
+            with duckdb.connect(config=self._settings.duckdb_config) as connection:
+                row = connection.execute(
+                    "copy (select * from read_parquet(?) order by item_id, horizon_weeks)"
+                    " to ? (format parquet)",
+                    [[glob.escape(str(path)) for path in paths], str(to)],
+                ).fetchone()
+        return int(row[0]) if row else 0
+
+    def publish(self) -> Path:
+        """Copy what the report reads into `home/marts.duckdb`; returns its path.
+
+        Everybody else reads the marts and reports on Athena, where they are as soon as they are
+        built.
+        """
+        settings = self._settings
+        tables = [(layer, name) for layer, names in REPORT_TABLES.items() for name in names]
+        with ExitStack() as stack, ThreadPoolExecutor(settings.athena_threads) as pool:
+
+            def fetch(table: tuple[str, str]) -> UnloadedTable:
+                layer, name = table
+                self._progress(f"publish: {name}")
+                paths = stack.enter_context(
+                    self._unloaded_files(f"select * from {self._table(layer, name)}", "PARQUET")
+                )
+                schema = f"{settings.schema_prefix}_{layer}"
+                return UnloadedTable(schema, name, self._column_types(schema, name), paths)
+
+            unloaded = list(pool.map(fetch, tables))
+            publish_files(unloaded, settings.marts_file, config=settings.duckdb_config)
+        return settings.marts_file
+
+    def spent(self) -> Spent | None:
+        """What this object's statements and builds have cost so far."""
+        return self._athena.spent
+
+    @property
+    def _project(self) -> DbtProject:
+        settings = self._settings
+        environment = settings.environment() | {"AWS_REGION": str(self._session.region_name)}
+        return DbtProject(settings.project, settings.home, environment)
+
+    def _build(self, selection: Sequence[str], *, full_refresh: bool = False) -> BuildResult:
+        result = dbt_build(
+            self._project,
+            selection,
+            full_refresh=full_refresh,
+            exclude_unit_tests=True,
+            progress=self._progress,
+            failing_rows=self._failing_rows,
+        )
+        self._athena.count(*result.scanned_bytes)
+        return result
+
+    def _failing_rows(self, sql: str) -> list[str]:
+        try:
+            found = self._athena.query(f"select * from ({sql}) as failed limit 5")
+        except RunError as error:
+            return [f"(the rows could not be read: {error})"]
+        return [
+            ", ".join(f"{name} = {value}" for name, value in zip(found.columns, row, strict=True))
+            for row in found.rows
+        ]
+
+    def _features(self, cutoff: date) -> tuple[str, ...]:
+        found = self._athena.query(
+            f"select feature_name from {self._of('exp_features', cutoff)} order by feature_idx"
+        )
+        return tuple(name for (name,) in found.rows)
+
+    def _feature_column(self, cutoff: date, wanted: Sequence[str]) -> str:
+        present = self._features(cutoff)
+        missing = [name for name in wanted if name not in present]
+        if missing:
+            raise UserError(
+                "The trained model needs features that the warehouse does not have: "
+                f"{', '.join(missing)}.",
+                where=f"cutoff {cutoff}; present: {', '.join(present) or 'none'}",
+                fix="Land these series again with known_future: true, or train a new model.",
+            )
+        if tuple(wanted) == present:
+            return "records.dynamic_feat"
+        picked = ", ".join(f"records.dynamic_feat[{present.index(n) + 1}]" for n in wanted)
+        return f"array[{picked}]"
+
+    def _known_categories(self, categories: Path) -> str:
+        """Make a category map an external table; returns its name.
+
+        One name serves all: a command that writes holds the lock.
+        """
+        place = self._prefix(self._settings.temp_uri).below("known_categories")
+        place.delete_all()
+        place.upload(categories, "categories.parquet")
+        database = f"{self._settings.schema_prefix}_lake"
+        self._athena.execute(f"drop table if exists `{database}`.`known_categories`")
+        self._athena.execute(
+            f"create external table `{database}`.`known_categories` "
+            "(`cat_position` int, `code` int, `category_value` string)"
+            f" stored as parquet location '{place.uri}/'"
+        )
+        return self._table("lake", "known_categories")
+
+    def _unload(self, query: str, form: str) -> Prefix:
+        temp = self._prefix(self._settings.temp_uri).below("unload")
+        return self._athena.unload(query, temp, form=form)
+
+    @contextmanager
+    def _unloaded_files(self, query: str, form: str) -> Iterator[list[Path]]:
+        """The rows of a query as files that are there while the block runs."""
+        written = self._unload(query, form)
+        self._settings.spill.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=self._settings.spill, prefix="unload-") as folder:
+            yield written.download_all(sorted(written.sizes("")), Path(folder))
+        written.delete_all()
+
+    def _work(self, folder: Path) -> Prefix:
+        """The prefix that is named like a folder of the batches."""
+        name = folder.relative_to(self._settings.batches).as_posix()
+        return self._prefix(self._settings.work_uri).below(name)
+
+    def _prefix(self, uri: str) -> Prefix:
+        return open_prefix(self._s3, uri, self._settings.kms_key_id)
+
+    def _has_table(self, layer: str, name: str) -> bool:
+        schema = f"{self._settings.schema_prefix}_{layer}"
+        try:
+            self._glue.get_table(DatabaseName=schema, Name=name)
+        except self._glue.exceptions.EntityNotFoundException:
+            return False
+        return True
+
+    def _column_types(self, schema: str, name: str) -> dict[str, str]:
+        """A table's columns with Glue's types."""
+        table = self._glue.get_table(DatabaseName=schema, Name=name)["Table"]
+        return {each["Name"]: each["Type"] for each in table["StorageDescriptor"]["Columns"]}
+
+    def _of(self, name: str, cutoff: date) -> str:
+        """An export of one cutoff, to select from."""
+        table = self._table("exports", name)
+        return f"(select * from {table} where cutoff_date = {_day(cutoff)}) as {name}"
+
+    def _table(self, layer: str, name: str) -> str:
+        return f'"{self._settings.schema_prefix}_{layer}"."{name}"'
+
+
+def _join_lines(paths: Sequence[Path], to: Path) -> int:
+    """Put gzipped files of lines together as one plain file; returns its number of lines."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    n_lines = 0
+    with to.open("wb") as target:
+        for path in paths:
+            with gzip.open(path) as source:
+                while chunk := source.read(_CHUNK):
+                    n_lines += chunk.count(b"\n")
+                    target.write(chunk)
+    return n_lines
+
+
+def _day(day: date) -> str:
+    return f"date {sql_text(day.isoformat())}"
