@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: help install demo test lint types dbt pytest lock benchmarks clean
+.PHONY: help install demo test test-long lint lint-athena types dbt pytest lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
@@ -30,12 +30,18 @@ endif
 demo: install ## simulate a chain, forecast it, show the accuracy and write a report
 	SALESCAST_HOME=$${SALESCAST_HOME:-var/demo} $(BIN)/salescast demo
 
-test: install lint types dbt pytest ## everything that CI runs
+test: install lint lint-athena types dbt pytest ## everything that CI runs
+
+test-long: install ## the Athena tests with all their kills (about an hour); keeps the result in benchmarks/results/
+	$(BIN)/python scripts/test_long.py
 
 lint: install ## SQL and Python style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/sqlfluff lint --disable-progress-bar models tests
+
+lint-athena: install ## the statements that Athena gets: syntax, functions, types, length
+	$(BIN)/python scripts/lint_athena.py
 
 types: install ## static types
 	$(BIN)/mypy

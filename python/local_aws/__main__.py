@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import signal
 import subprocess
 from pathlib import Path
 
@@ -23,7 +25,7 @@ class _Commands(click.Group):
 
 _home = click.option(
     "--home",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=click.Path(file_okay=False, resolve_path=True, path_type=Path),
     default=default_home,
     help="Folder of the stack; default LOCAL_AWS_HOME, or one in the cache.",
 )
@@ -46,10 +48,12 @@ def up(home: Path) -> None:
     if stack.runs:
         click.echo(f"It is running already, in {home}.")
         return
-    home.mkdir(parents=True, exist_ok=True)
+    # Ends like Ctrl-C does: what was started is stopped.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     seconds = stack.start(lambda text: click.echo(text, err=True))
     click.echo(f"Ready after {seconds:.0f} s. Point a shell at it:")
-    click.echo('  eval "$(python -m local_aws env)"')
+    other = "" if home == default_home() else f" --home {shlex.quote(str(home))}"
+    click.echo(f'  eval "$(python -m local_aws env{other})"')
 
 
 @main.command(epilog="\b\nExample:\n  python -m local_aws down")

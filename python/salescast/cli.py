@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _TARGET = "salescast.target"
 _TAKE_LOCK = "salescast.take_lock"
 _SELECTORS = ("pre_predict", "post_predict")
+_STATE_COLOURS = {"ok": "green", "warning": "yellow", "failed": "red", "not checked": "blue"}
 
 
 class _Commands(click.Group):
@@ -420,6 +421,34 @@ def status(last: int, as_json: bool) -> None:
         if error := _last_error(newest.attempts):
             click.echo(f"The newest batch stopped: {error}")
         click.echo("Go on with it: salescast run --resume")
+
+
+@cli.command(epilog=_example("salescast doctor --target athena"))
+@_target_option
+@_json_option
+def doctor(as_json: bool) -> None:
+    """Look at everything that a target needs, and say what to do about what is wrong."""
+    settings = _settings()
+    from salescast.doctor import State, examine
+
+    outcomes = {}
+    for name, outcome in examine(settings):
+        outcomes[name] = outcome
+        if not as_json:
+            state = click.style(f"{outcome.state:<11}", fg=_STATE_COLOURS[outcome.state])
+            click.echo(f"{state}  {name}: {outcome.found}")
+            if outcome.fix:
+                click.echo(f"{'':<11}  fix: {outcome.fix}")
+    states = [outcome.state for outcome in outcomes.values()]
+    n_failed = states.count(State.FAILED)
+    if as_json:
+        checks = [{"name": name, **vars(outcome)} for name, outcome in outcomes.items()]
+        _print_json({"target": settings.target, "n_failed": n_failed, "checks": checks})
+    else:
+        counts = ", ".join(f"{states.count(state)} {state}" for state in State)
+        click.echo(f"{len(states)} checks of the target {settings.target}: {counts}")
+    if n_failed:
+        click.get_current_context().exit(1)
 
 
 @cli.command(epilog=_example("salescast build --full-refresh"))

@@ -41,17 +41,17 @@ def hold_locks(settings: Settings, command: str, *, take: bool = False) -> Itera
     from salescast.lake import open_lake
 
     with ExitStack() as stack:
-        stack.enter_context(hold_lock(settings.home, command))
+        home_lock = stack.enter_context(hold_lock(settings.home, command))
         if (remote := open_lake(settings).remote) is not None:
             from salescast.lake_lock import hold_lake_lock
 
-            stack.enter_context(hold_lake_lock(remote, command, take=take))
+            stack.enter_context(hold_lake_lock(remote, command, home_lock=home_lock, take=take))
         yield
 
 
 @contextmanager
-def hold_lock(home: Path, command: str) -> Iterator[None]:
-    """Hold the home's lock while the block runs.
+def hold_lock(home: Path, command: str) -> Iterator[str | None]:
+    """Hold the home's lock while the block runs; gives the id of the lock, see `_lock_id`.
 
     Child processes inherit the lock, so that an orphan of a killed command, should there be one,
     never meets the next command's writes.
@@ -80,16 +80,30 @@ def hold_lock(home: Path, command: str) -> Iterator[None]:
         part.write_text(json.dumps(owner) + "\n", encoding="utf-8")
         part.replace(owner_file(home))
         try:
-            yield
+            yield _lock_id(handle.fileno())
         finally:
             owner_file(home).unlink(missing_ok=True)
+
+
+def _lock_id(descriptor: int) -> str | None:
+    """What tells an open lock file from any other that is open, here or on another machine.
+
+    A copy of a home has a file of its own, another machine or a later start a boot of its own. None
+    where the system does not tell its boot.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
+    except OSError:
+        return None
+    file = os.fstat(descriptor)
+    return f"{boot}/{file.st_dev}/{file.st_ino}"
 
 
 def lock_owner(home: Path) -> dict[str, Any]:
     """Who holds the lock, or held it when it was killed; empty if nobody says so."""
     try:
         owner = json.loads(owner_file(home).read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
+    except (FileNotFoundError, ValueError):
         return {}
     return owner if isinstance(owner, dict) else {}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
+from s3transfer.exceptions import RetriesExceededError
 
 from salescast.aws import client, error_code, open_session
 from salescast.errors import RunError, Taken
@@ -61,24 +64,19 @@ class Prefix:
         return Prefix(self.s3, self.bucket, f"{self.key}/{name.strip('/')}", self.kms_key_id)
 
     def sizes(self, folder: str) -> dict[str, int]:
-        """Names below a folder of this prefix, with their bytes."""
+        """Names below a folder of this prefix, with their bytes; without empty folders' marks."""
         start = f"{self.key}/{folder.strip('/')}/" if folder else f"{self.key}/"
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=start)
         return {
             found["Key"][len(start) :]: int(found["Size"])
             for page in pages
             for found in page.get("Contents", [])
+            if not found["Key"].endswith("/")
         }
 
     def has(self, name: str) -> bool:
         """Whether there is an object of this name."""
-        try:
-            self.s3.head_object(Bucket=self.bucket, Key=self._key(name))
-        except ClientError as error:
-            if error_code(error) in _MISSING:
-                return False
-            raise
-        return True
+        return self._head(name) is not None
 
     def read(self, name: str) -> StoredObject | None:
         """A small object in memory; None if there is none."""
@@ -96,17 +94,23 @@ class Prefix:
         """Write a small object where none is, or over the version `over`; returns its ETag.
 
         Raises:
-            Taken: There is one already, or another version than `over`.
+            Taken: There is one already, or not the version `over`.
         """
         condition = {"IfMatch": over} if over else {"IfNoneMatch": "*"}
         return str(self._put(name, body, condition)["ETag"])
 
     def remove(self, name: str, *, version: str) -> None:
-        """Delete an object if it still is this version."""
+        """Delete an object; one that is gone already is no error.
+
+        Raises:
+            Taken: It is another version.
+        """
         try:
             self.s3.delete_object(Bucket=self.bucket, Key=self._key(name), IfMatch=version)
         except ClientError as error:
-            if error_code(error) not in _TAKEN | _MISSING:
+            if error_code(error) in _TAKEN:
+                raise Taken(f"{self.uri}/{name}") from error
+            if error_code(error) not in _MISSING:
                 raise
 
     def upload(self, path: Path, name: str, *, replace: bool = False) -> None:
@@ -122,19 +126,49 @@ class Prefix:
                 where=str(path),
                 fix="land the data in more than one file",
             )
+        condition = {} if replace else {"IfNoneMatch": "*"}
+        writer = secrets.token_hex(8)
         with path.open("rb") as body:
-            self._put(name, body, {} if replace else {"IfNoneMatch": "*"})
+            try:
+                self._put(name, body, condition, Metadata={"writer": writer})
+            except Taken:
+                # A put that was sent again because its answer was lost meets its own object.
+                found = self._head(name)
+                if found is None or found["Metadata"].get("writer") != writer:
+                    raise
 
     def download(self, name: str, to: Path) -> Path:
-        """Copy an object into a file, whole or not at all; returns the file."""
+        """Copy an object into a file, whole or not at all; returns the file.
+
+        Raises:
+            RunError: There is no such object, or the connection broke again and again.
+        """
         to.parent.mkdir(parents=True, exist_ok=True)
-        part = to.with_name(f".{to.name}.part")
+        # A name of its own: a reader, who holds no lock, may copy the same object at this moment.
+        part = to.with_name(f".{to.name}.{secrets.token_hex(4)}.part")
         try:
-            self.s3.download_file(self.bucket, self._key(name), str(part))
-        except BaseException:
+            with part.open("wb") as file:
+                self.s3.download_fileobj(self.bucket, self._key(name), file)
+                file.flush()
+                os.fsync(file.fileno())
+            return part.replace(to)
+        except ClientError as error:
+            if error_code(error) not in _MISSING:
+                raise
+            raise RunError(
+                "an object that is needed is not there",
+                where=f"{self.uri}/{name}",
+                fix="Put it back if something else has removed it: from a version of the bucket, "
+                "or from a backup.",
+            ) from error
+        except RetriesExceededError as error:
+            raise RunError(
+                f"the download broke off again and again: {error.last_exception}",
+                where=f"{self.uri}/{name}",
+                fix="Check the network and give the command again.",
+            ) from error
+        finally:
             part.unlink(missing_ok=True)
-            raise
-        return part.replace(to)
 
     def download_all(self, names: Iterable[str], to: Path) -> list[Path]:
         """Copy objects into a folder under their names, several at a time."""
@@ -181,7 +215,16 @@ class Prefix:
     def _key(self, name: str) -> str:
         return f"{self.key}/{name}"
 
-    def _put(self, name: str, body: Any, condition: dict[str, str]) -> dict[str, Any]:
+    def _head(self, name: str) -> dict[str, Any] | None:
+        try:
+            found: dict[str, Any] = self.s3.head_object(Bucket=self.bucket, Key=self._key(name))
+        except ClientError as error:
+            if error_code(error) in _MISSING:
+                return None
+            raise
+        return found
+
+    def _put(self, name: str, body: Any, condition: dict[str, str], **more: Any) -> dict[str, Any]:
         try:
             answer: dict[str, Any] = self.s3.put_object(
                 Bucket=self.bucket,
@@ -189,9 +232,12 @@ class Prefix:
                 Body=body,
                 **condition,
                 **self._encryption,
+                **more,
             )
         except ClientError as error:
-            if error_code(error) in _TAKEN:
+            # S3 answers If-Match on an object that is gone with NoSuchKey.
+            gone = "IfMatch" in condition and error_code(error) in _MISSING
+            if gone or error_code(error) in _TAKEN:
                 raise Taken(f"{self.uri}/{name}") from error
             raise
         return answer

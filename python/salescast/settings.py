@@ -15,7 +15,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from salescast.errors import UserError
 
 S3 = "s3://"
-_S3_PLACE = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*'()=+@-]+)+")
+# A bucket and names, none of them `.` or `..`; without a quote, because SQL names the place too.
+_S3_PLACE = re.compile(
+    r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/(?!\.{1,2}(?:/|$))[A-Za-z0-9!_.*()=+@-]+)+"
+)
 
 
 def _absolute(path: Path) -> Path:
@@ -223,7 +226,7 @@ def load_settings(**values: Any) -> Settings:
 
 
 def _check_places(settings: Settings) -> None:
-    """Refuse a lake that the target cannot read."""
+    """Refuse a lake that the target cannot read, and places that are none or no own ones."""
     on_s3 = settings.lake_uri.startswith(S3)
     if settings.target == "dev":
         if on_s3:
@@ -251,14 +254,18 @@ def _check_places(settings: Settings) -> None:
             raise UserError(
                 f"{variable} is no prefix of an S3 bucket: {uri!r}.",
                 where="environment",
-                fix="Give it as s3://bucket/prefix; the prefix may not be empty.",
+                fix="Give it as s3://bucket/prefix; the prefix may not be empty, nor hold a quote "
+                "or a name that is only dots.",
             )
-    if twice := next((v for v in places if list(places.values()).count(places[v]) > 1), None):
-        raise UserError(
-            f"{twice} names a place that another setting names too: {places[twice]}.",
-            where="environment",
-            fix="Give each a prefix of its own.",
-        )
+    for variable, uri in places.items():
+        for other, its_uri in places.items():
+            # What is emptied in one, as temporary files are, must not be what another keeps.
+            if other != variable and f"{uri}/".startswith(f"{its_uri}/"):
+                raise UserError(
+                    f"{variable} lies in the place of {other}: {uri} in {its_uri}.",
+                    where="environment",
+                    fix="Give each a prefix of its own, side by side.",
+                )
 
 
 def program_version() -> str:

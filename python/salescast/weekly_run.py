@@ -110,7 +110,7 @@ def _do(week: Week, step: str, action: Callable[[], str], run: RunRecord | None 
         before = week.warehouse.spent()
         detail = action()
         after = week.warehouse.spent()
-        if before is None or after is None:
+        if before is None or after is None or after == before:
             return detail
         return f"{detail}; {after.since(before)}"
 

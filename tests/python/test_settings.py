@@ -13,7 +13,10 @@ from salescast.settings import load_settings
 
 @pytest.fixture(autouse=True)
 def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HOME", "TARGET", "FORECASTER", "SCHEMA", "THREADS", "MEMORY_LIMIT"):
+    for name in (
+        *("HOME", "TARGET", "FORECASTER", "SCHEMA", "THREADS", "MEMORY_LIMIT", "LAKE", "WORK"),
+        *("ATHENA_STAGING", "ATHENA_DATA", "ATHENA_TEMP", "KMS_KEY_ID", "ASSUME_ROLE_ARN"),
+    ):
         monkeypatch.delenv(f"SALESCAST_{name}", raising=False)
 
 
@@ -57,6 +60,65 @@ def test_a_wrong_value_names_its_variable(
     with pytest.raises(UserError, match=variable) as caught:
         load_settings()
     assert value in caught.value.what
+
+
+def test_places_on_s3_are_beside_the_lake() -> None:
+    settings = load_settings(target="athena", lake_place="s3://chain/salescast/lake/", home="var")
+    assert settings.lake_uri == "s3://chain/salescast/lake"
+    assert settings.work_uri == "s3://chain/salescast/work"
+    assert settings.staging_uri == "s3://chain/salescast/athena-results"
+    assert settings.data_uri == "s3://chain/salescast/warehouse"
+    assert settings.temp_uri == "s3://chain/salescast/temp"
+    assert settings.lake == settings.home / "lake_cache/chain/salescast/lake"
+    child = settings.environment()
+    assert child["SALESCAST_LAKE"] == "s3://chain/salescast/lake"
+    assert child["SALESCAST_ATHENA_DATA"] == "s3://chain/salescast/warehouse/"
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        *("s3://", "s3://chain", "s3://chain/", "s3://ch_ain/lake", "s3://chain//lake"),
+        *("s3://chain/../../lake", "s3://chain/./lake", "s3://chain/lake/..", "lake"),
+        *("s3://chain/it's/lake", "s3://chain/a b/lake", 's3://chain/a"/lake', "s3a://chain/lake"),
+    ],
+)
+def test_a_place_that_is_no_prefix_is_refused(place: str) -> None:
+    with pytest.raises(UserError, match="SALESCAST_LAKE is no prefix of an S3 bucket") as caught:
+        load_settings(target="athena", lake_place=place)
+    assert "s3://bucket/prefix" in str(caught.value.fix)
+
+
+@pytest.mark.parametrize("place", ["s3://chain/lake", "s3://chain/.x/..y/la.ke"])
+def test_dots_may_be_in_a_name(place: str) -> None:
+    assert load_settings(target="athena", lake_place=place).lake_uri == place
+
+
+@pytest.mark.parametrize(
+    ("variable", "place", "inside"),
+    [
+        ("SALESCAST_ATHENA_TEMP", "s3://chain/salescast/lake", "LAKE lies in .*_TEMP"),
+        ("SALESCAST_ATHENA_TEMP", "s3://chain/salescast", "LAKE lies in .*_TEMP"),
+        ("SALESCAST_WORK", "s3://chain/salescast/lake/work", "WORK lies in .* SALESCAST_LAKE"),
+        ("SALESCAST_ATHENA_DATA", "s3://chain/salescast/temp/x/", "DATA lies in .*_TEMP"),
+    ],
+)
+def test_a_place_in_another_is_refused(
+    variable: str, place: str, inside: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, place)
+    monkeypatch.setenv("SALESCAST_LAKE", "s3://chain/salescast/lake")
+    with pytest.raises(UserError, match=inside):
+        load_settings(target="athena")
+    monkeypatch.setenv(variable, "s3://chain/salescast/lake2")
+    load_settings(target="athena")
+
+
+def test_a_lake_that_the_target_cannot_read_is_refused() -> None:
+    with pytest.raises(UserError, match="in a folder, not on S3"):
+        load_settings(target="dev", lake_place="s3://chain/lake")
+    with pytest.raises(UserError, match="needs to know where its lake is"):
+        load_settings(target="athena")
 
 
 def test_words_for_later_are_refused_with_what_to_do() -> None:

@@ -1,4 +1,4 @@
-"""The gateway's process: `python -m local_aws.gateway --port P --trino URL --ministack URL`."""
+"""The gateway's process; `stack.py` starts it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 import threading
-import time
 from contextlib import suppress
 from typing import Any
 
@@ -29,9 +28,8 @@ _POOL = Config(max_pool_connections=40, retries={"mode": "standard"})
 @click.option("--port", type=int, required=True, help="Port to listen on, on 127.0.0.1.")
 @click.option("--trino", required=True, metavar="URL", help="Where Trino listens.")
 @click.option("--ministack", required=True, metavar="URL", help="Where S3 listens.")
-@click.option("--region", default="us-east-1", show_default=True, help="The region.")
-@click.option("--watch-pid", type=int, help="End when the process of this id is gone.")
-def main(port: int, trino: str, ministack: str, region: str, watch_pid: int | None) -> None:
+@click.option("--region", required=True, help="The region that clients name.")
+def main(port: int, trino: str, ministack: str, region: str) -> None:
     """Serve the Athena API and Glue until a signal ends it."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     glue_client = boto3.client(
@@ -49,22 +47,10 @@ def main(port: int, trino: str, ministack: str, region: str, watch_pid: int | No
     athena = Athena(executions, glue_client, s3, faults)
     server = make_server(port, athena, Glue(region), faults)
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
-    if watch_pid is not None:
-        threading.Thread(target=_watch, args=(watch_pid,), daemon=True).start()
     with suppress(KeyboardInterrupt):
         server.serve_forever()
     # Queries in flight would keep the process alive.
     os._exit(0)
-
-
-def _watch(pid: int) -> None:
-    while True:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            os.kill(os.getpid(), signal.SIGTERM)
-            return
-        time.sleep(1)
 
 
 if __name__ == "__main__":

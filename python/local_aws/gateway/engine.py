@@ -27,6 +27,13 @@ class TrinoResult:
     update_type: str | None
 
 
+def error_type(name: str, category: int) -> int:
+    """Athena's number of an error; dbt tells Iceberg's conflict of commits by it."""
+    if name == "ICEBERG_COMMIT_ERROR":
+        return 233
+    return 1000 if category == 2 else 1
+
+
 class QueryFailed(Exception):
     """A statement that ended as FAILED; category 1 is the system's fault, 2 the user's."""
 
@@ -93,3 +100,8 @@ class Outcome:
     substatement_type: str
     result: TrinoResult | None
     manifest: list[str] | None
+
+    @property
+    def is_query(self) -> bool:
+        """Whether it gives the rows of a query: with a header in front, and as CSV in S3."""
+        return self.substatement_type == "SELECT"

@@ -44,6 +44,12 @@ class Execution:
     failure: QueryFailed | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
 
+    @property
+    def asked(self) -> tuple[object, ...]:
+        """What the request was."""
+        where = (self.database, self.catalog, self.output_location, self.work_group)
+        return (self.query, self.parameters, *where)
+
 
 class _Engine:
     """Trino, Glue and S3 for one execution, which can be cancelled."""
@@ -80,7 +86,7 @@ class Executions:
         self._s3 = s3
         self._faults = faults
         self._held: dict[str, Execution] = {}
-        self._by_token: dict[str, str] = {}
+        self._by_token: dict[str, Execution] = {}
         self._changed = threading.Condition()
         self._pool = ThreadPoolExecutor(_ACTIVE_QUERIES, thread_name_prefix="query")
 
@@ -95,23 +101,29 @@ class Executions:
         parameters: Sequence[str] = (),
         token: str | None = None,
     ) -> str:
-        """Start a statement; returns its id. The same token gives the same execution."""
+        """Start a statement; returns its id. The same token gives the same execution.
+
+        Raises:
+            ValueError: The token belongs to a request with other members.
+        """
+        execution = Execution(
+            execution_id=str(uuid.uuid4()),
+            query=query,
+            database=database.lower() if database else None,
+            catalog=catalog,
+            output_location=output_location,
+            work_group=work_group,
+            parameters=tuple(parameters),
+            submitted_at=datetime.now(UTC),
+        )
         with self._changed:
-            if token is not None and token in self._by_token:
-                return self._by_token[token]
-            execution = Execution(
-                execution_id=str(uuid.uuid4()),
-                query=query,
-                database=database.lower() if database else None,
-                catalog=catalog,
-                output_location=output_location,
-                work_group=work_group,
-                parameters=tuple(parameters),
-                submitted_at=datetime.now(UTC),
-            )
+            if token is not None and (started := self._by_token.get(token)):
+                if started.asked != execution.asked:
+                    raise ValueError("Idempotent parameters do not match")
+                return started.execution_id
             self._held[execution.execution_id] = execution
             if token is not None:
-                self._by_token[token] = execution.execution_id
+                self._by_token[token] = execution
         self._pool.submit(self._carry_out, execution)
         return execution.execution_id
 
@@ -132,6 +144,13 @@ class Executions:
             if execution.state == "QUEUED":
                 self._end(execution, "CANCELLED")
 
+    def forget(self, work_group: str) -> None:
+        """Drop a work group's executions."""
+        with self._changed:
+            for each in self.of(work_group):
+                self.stop(each)
+                del self._held[each.execution_id]
+
     def of(self, work_group: str) -> list[Execution]:
         """A work group's executions, newest first."""
         with self._changed:
@@ -147,7 +166,8 @@ class Executions:
         started = time.monotonic()
         state: State = "SUCCEEDED"
         try:
-            time.sleep(self._faults.delay_seconds)
+            if execution.cancelled.wait(self._faults.delay_seconds):
+                raise QueryFailed("USER_CANCELED", "Query was canceled")
             self._faults.check_query(execution.query)
             outcome = execute(
                 execution.query,

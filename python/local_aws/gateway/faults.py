@@ -6,10 +6,21 @@ import random
 import threading
 from typing import Any
 
-from local_aws.gateway.engine import QueryFailed
+from local_aws.gateway.engine import QueryFailed, error_type
 
-_KNOWN = {"throttle_rate", "seed", "fail_queries", "expire_results", "delay_seconds"}
-_KNOWN_OF_QUERIES = {"match", "count", "error", "retryable"}
+_TYPES: dict[str, tuple[type, ...]] = {
+    "throttle_rate": (int, float),
+    "seed": (int,),
+    "fail_queries": (dict,),
+    "expire_results": (bool,),
+    "delay_seconds": (int, float),
+}
+_TYPES_OF_QUERIES: dict[str, tuple[type, ...]] = {
+    "match": (str,),
+    "count": (int,),
+    "error": (str,),
+    "retryable": (bool,),
+}
 
 
 class Faults:
@@ -32,17 +43,17 @@ class Faults:
                 retryable), expire_results, delay_seconds before each query.
 
         Raises:
-            ValueError: A key is not known.
+            ValueError: A key is not known, or its value is of the wrong type.
         """
-        queries = dict(wanted.get("fail_queries") or {})
-        if unknown := (set(wanted) - _KNOWN) | (set(queries) - _KNOWN_OF_QUERIES):
-            raise ValueError(f"no such fault: {', '.join(sorted(unknown))}")
+        _check(wanted, _TYPES)
+        queries = wanted.get("fail_queries", {})
+        _check(queries, _TYPES_OF_QUERIES)
         with self._lock:
             self._random = random.Random(wanted.get("seed", 0))
             self._throttle_rate = float(wanted.get("throttle_rate", 0.0))
             self._failing = queries
-            self._left = int(queries.get("count", 1)) if queries else 0
-            self.expire_results = bool(wanted.get("expire_results", False))
+            self._left = queries.get("count", 1) if queries else 0
+            self.expire_results = wanted.get("expire_results", False)
             self.delay_seconds = float(wanted.get("delay_seconds", 0.0))
 
     def throttles(self) -> bool:
@@ -60,8 +71,21 @@ class Faults:
             if self._left < 1 or self._failing.get("match", "") not in query:
                 return
             self._left -= 1
-            retryable = bool(self._failing.get("retryable", False))
-            name = str(self._failing.get("error", "GENERIC_INTERNAL_ERROR"))
+            retryable = self._failing.get("retryable", False)
+            name = self._failing.get("error", "GENERIC_INTERNAL_ERROR")
         raise QueryFailed(
-            name, "a fault that was asked for", category=1, type=1, retryable=retryable
+            name,
+            "a fault that was asked for",
+            category=1,
+            type=error_type(name, 1),
+            retryable=retryable,
         )
+
+
+def _check(wanted: dict[str, Any], types: dict[str, tuple[type, ...]]) -> None:
+    if unknown := set(wanted) - set(types):
+        raise ValueError(f"no such fault: {', '.join(sorted(unknown))}")
+    for name, value in wanted.items():
+        if type(value) not in types[name]:
+            expected = " or ".join(each.__name__ for each in types[name])
+            raise ValueError(f"{name} is {value!r}; {expected} is expected")

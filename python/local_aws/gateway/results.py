@@ -45,7 +45,8 @@ def _text(value: Any, kind: types.Type) -> str | None:
         pairs = ((key, _inner(each, kind.parts[1])) for key, each in value.items())
         return "{" + ", ".join(f"{key}={each}" for key, each in pairs) + "}"
     if kind.name == "row":
-        members = zip(kind.fields, value, kind.parts, strict=True)
+        names = [name or f"field{n}" for n, name in enumerate(kind.fields)]
+        members = zip(names, value, kind.parts, strict=True)
         return "{" + ", ".join(f"{name}={_inner(each, part)}" for name, each, part in members) + "}"
     if kind.name == "varbinary":
         return base64.b64decode(value).hex(" ")
@@ -69,7 +70,11 @@ def _java_double(value: float | str) -> str:
     if number == 0 or _SMALLEST_PLAIN <= abs(number) < _LARGEST_PLAIN:
         plain = format(Decimal(repr(number)), "f")
         return plain if "." in plain else f"{plain}.0"
-    sign, digits, exponent = Decimal(repr(number)).normalize().as_tuple()
+    shortest = Decimal(repr(number)).normalize()
+    if len(shortest.as_tuple().digits) == 1:
+        # Java looks for two digits at least, which are 4.9E-324 and not 5.0E-324.
+        shortest = Decimal(f"{number:.1e}").normalize()
+    sign, digits, exponent = shortest.as_tuple()
     assert isinstance(exponent, int)
     written = "".join(map(str, digits))
     power = len(written) - 1 + exponent
@@ -95,14 +100,21 @@ def column_info(column: Column) -> dict[str, Any]:
 
 
 def result_location(outcome: Outcome | None, output_location: str, execution_id: str) -> str:
-    """URI of a statement's result object."""
-    kind = "csv" if outcome is None or outcome.statement_type == "DML" else "txt"
-    return f"{output_location}{execution_id}.{kind}"
+    """URI of a statement's result object; for one that writes rows, of what its files begin with.
+
+    Athena's user guide, "Find query output files in Amazon S3": `.csv` of a query, `.txt` of DDL,
+    neither of INSERT and CTAS, whose files are in the folder `tables`.
+    """
+    if outcome is None or outcome.is_query:
+        return f"{output_location}{execution_id}.csv"
+    if outcome.substatement_type == "CREATE_TABLE_AS_SELECT":
+        return f"{output_location}tables/{execution_id}"
+    return f"{output_location}{execution_id}{'' if outcome.statement_type == 'DML' else '.txt'}"
 
 
-def manifest_location(output_location: str, execution_id: str) -> str:
+def manifest_location(outcome: Outcome, output_location: str, execution_id: str) -> str:
     """URI of the list of objects that a statement wrote."""
-    return f"{output_location}{execution_id}-manifest.csv"
+    return f"{result_location(outcome, output_location, execution_id)}-manifest.csv"
 
 
 def write_results(s3: Any, outcome: Outcome, output_location: str, execution_id: str) -> None:
@@ -110,18 +122,14 @@ def write_results(s3: Any, outcome: Outcome, output_location: str, execution_id:
     location = result_location(outcome, output_location, execution_id)
     if outcome.manifest is not None:
         lines = "".join(f"{uri}\n" for uri in outcome.manifest)
-        _put(s3, manifest_location(output_location, execution_id), lines.encode())
-    if outcome.result is None:
-        _put(s3, location, b"")
-        return
-    columns, rows = outcome.result.columns, outcome.result.rows
-    texts = texts_of(columns, rows)
-    if outcome.statement_type == "DML":
+        _put(s3, manifest_location(outcome, output_location, execution_id), lines.encode())
+    columns = outcome.result.columns if outcome.result else []
+    texts = texts_of(columns, outcome.result.rows if outcome.result else [])
+    if outcome.is_query:
         _put(s3, location, _csv([column.name for column in columns], texts))
-    else:
-        _put(
-            s3, location, "".join("\t".join(t or "" for t in row) + "\n" for row in texts).encode()
-        )
+    elif location.endswith(".txt"):
+        lines = "".join("\t".join(text or "" for text in row) + "\n" for row in texts)
+        _put(s3, location, lines.encode())
     # Athena's own content is a binary form that it does not document.
     _put(s3, f"{location}.metadata", "\n".join(column.name for column in columns).encode())
 

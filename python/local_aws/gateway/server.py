@@ -13,6 +13,8 @@ from local_aws.gateway.glue import Glue
 from local_aws.gateway.operations import Athena, AthenaError
 
 _ATHENA, _GLUE = "AmazonAthena", "AWSGlue"
+# An answer to a question, not a refusal.
+_NOT_FOUND = "EntityNotFoundException"
 _log = logging.getLogger(__name__)
 
 
@@ -42,40 +44,37 @@ def make_server(port: int, athena: Athena, glue: Glue, faults: Faults) -> Thread
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             try:
                 request = json.loads(body or b"{}")
-            except json.JSONDecodeError:
-                self._error("SerializationException", "The request is not JSON.")
-                return
-            if self.path == "/faults":
+            except ValueError:
+                request = None
+            if not isinstance(request, dict):
+                self._answer(*_error("SerializationException", "The request is no JSON object."))
+            elif self.path == "/faults":
                 try:
                     faults.ask(request)
                 except ValueError as error:
                     self._answer(400, {"message": str(error)})
-                    return
-                self._answer(200, {})
-                return
-            service, _, operation = self.headers.get("X-Amz-Target", "").partition(".")
-            try:
-                self._dispatch(service, operation, request)
-            except AthenaError as error:
-                self._error(error.code, error.message)
-            except Exception as error:
-                _log.exception("%s.%s", service, operation)
-                self._answer(
-                    500,
-                    {"__type": "InternalServerException", "message": f"{operation}: {error}"},
-                )
-
-        def _dispatch(self, service: str, operation: str, request: dict[str, Any]) -> None:
-            if service == _ATHENA:
-                self._answer(200, athena.call(operation, request))
-            elif service == _GLUE:
-                agent = self.headers.get("User-Agent", "")
-                self._answer(*glue.call(operation, request, agent))
+                else:
+                    self._answer(200, {})
             else:
-                self._error("UnknownOperationException", f"no service {service!r} here")
+                operation = self.headers.get("X-Amz-Target", "")
+                status, answer = self._carry_out(operation, request)
+                if status != 200 and answer["__type"] != _NOT_FOUND:
+                    _log.info("%s: %s: %s", operation, answer["__type"], answer.get("message"))
+                self._answer(status, answer)
 
-        def _error(self, code: str, message: str) -> None:
-            self._answer(400, {"__type": code, "message": message})
+        def _carry_out(self, target: str, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+            service, _, operation = target.partition(".")
+            try:
+                if service == _ATHENA:
+                    return 200, athena.call(operation, request)
+                if service == _GLUE:
+                    return glue.call(operation, request, self.headers.get("User-Agent", ""))
+            except AthenaError as error:
+                return _error(error.code, error.message)
+            except Exception as error:
+                _log.exception("%s", target)
+                return 500, {"__type": "InternalServerException", "message": f"{target}: {error}"}
+            return _error("UnknownOperationException", f"no service {service!r} here")
 
         def _answer(self, status: int, members: dict[str, Any]) -> None:
             body = json.dumps(members).encode()
@@ -90,6 +89,15 @@ def make_server(port: int, athena: Athena, glue: Glue, faults: Faults) -> Thread
         def log_message(self, format: str, *args: Any) -> None:
             _log.debug(format, *args)
 
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    server.daemon_threads = True
-    return server
+    return _Server(("127.0.0.1", port), Handler)
+
+
+def _error(code: str, message: str) -> tuple[int, dict[str, Any]]:
+    return 400, {"__type": code, "message": message}
+
+
+class _Server(ThreadingHTTPServer):
+    """One thread a connection; a dbt with many threads opens all of its at once."""
+
+    daemon_threads = True
+    request_queue_size = 128

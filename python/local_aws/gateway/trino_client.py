@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
 import requests
 
-from local_aws.gateway.engine import Column, QueryFailed, TrinoResult
+from local_aws.gateway.engine import Column, QueryFailed, TrinoResult, error_type
 from local_aws.gateway.sql import types
 
-_USER_ERROR = 1000
-_ENGINE_ERROR = 1
-_ICEBERG_COMMIT_ERROR = 233
 _TIMEOUT = 60
 
 
@@ -56,11 +54,13 @@ class TrinoClient:
         columns: list[Column] = []
         rows: list[list[Any]] = []
         with requests.Session() as http:
+            # No proxy or password of the environment is meant for this.
+            http.trust_env = False
             page = self._page(http, "POST", f"{self._url}/v1/statement", headers, sql.encode())
             while True:
                 if cancelled.is_set():
                     self._cancel(http, page)
-                    raise QueryFailed("USER_CANCELED", "Query was canceled", type=_USER_ERROR)
+                    raise QueryFailed("USER_CANCELED", "Query was canceled")
                 if "error" in page:
                     raise _failure(page["error"])
                 columns = columns or [_column(each) for each in page.get("columns", [])]
@@ -92,7 +92,7 @@ class TrinoClient:
                 "GENERIC_INTERNAL_ERROR",
                 f"Trino does not answer ({type(error).__name__}); see `python -m local_aws status`",
                 category=1,
-                type=_ENGINE_ERROR,
+                type=1,
                 retryable=True,
             ) from error
         page: dict[str, Any] = answer.json()
@@ -100,7 +100,8 @@ class TrinoClient:
 
     def _cancel(self, http: requests.Session, page: Mapping[str, Any]) -> None:
         if following := page.get("nextUri"):
-            http.delete(following, timeout=_TIMEOUT)
+            with suppress(requests.RequestException):
+                http.delete(following, timeout=_TIMEOUT)
 
 
 def _column(column: Mapping[str, Any]) -> Column:
@@ -109,12 +110,11 @@ def _column(column: Mapping[str, Any]) -> Column:
 
 def _failure(error: Mapping[str, Any]) -> QueryFailed:
     name = str(error.get("errorName", "GENERIC_INTERNAL_ERROR"))
-    of_user = error.get("errorType") == "USER_ERROR"
-    kind = _USER_ERROR if of_user else _ENGINE_ERROR
+    category = 2 if error.get("errorType") == "USER_ERROR" else 1
     return QueryFailed(
         name,
         str(error.get("message", "")),
-        category=2 if of_user else 1,
-        type=_ICEBERG_COMMIT_ERROR if name == "ICEBERG_COMMIT_ERROR" else kind,
-        retryable=not of_user,
+        category=category,
+        type=error_type(name, category),
+        retryable=category == 1,
     )

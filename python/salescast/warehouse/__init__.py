@@ -92,7 +92,7 @@ class Spent:
         """One line: bytes and price."""
         return (
             f"{self.scanned_bytes / 1e6:,.1f} MB scanned by {self.n_statements:,} statements, "
-            f"about ${self.dollars:.4f}"
+            f"about ${self.dollars:.5f}"
         )
 
 

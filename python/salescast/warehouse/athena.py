@@ -11,10 +11,10 @@ import gzip
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -56,7 +56,7 @@ class AthenaWarehouse:
         lake = open_lake(self._settings)
         if not lake.names("raw_sales"):
             return read_landed(lake, None, None)
-        if not self._has_table("lake", "raw_sales"):
+        if not self._reads_lake("raw_sales"):
             create_lake_sources(self._project)
         (bounds,) = self._athena.query(
             sales_bounds_sql(lambda table: self._table("lake", table))
@@ -68,9 +68,9 @@ class AthenaWarehouse:
     ) -> BuildResult:
         """Run the models, seeds and tests of a selector, or all of them.
 
-        Unit tests are left out: they run on DuckDB. A full refresh builds everything, then the
-        incremental models from nothing, then what follows from them, so that no table is dropped
-        before it is built again.
+        Unit tests are left out: they run on DuckDB. A full refresh builds what incremental models
+        are made from, then those from nothing, then what follows from them, so that no table is
+        dropped before it is built again.
 
         Raises:
             RunError: A model or an error-severity test failed; names each with its message.
@@ -78,23 +78,23 @@ class AthenaWarehouse:
         if self._athena.stop_left_behind():
             self._progress("stopped the statements of a dbt that was killed")
         selection = ["--selector", selector] if selector else []
-        result = self._build(selection)
         # Incremental models are all among those that come after the prediction.
-        if full_refresh and selector != "pre_predict":
-            phases = [
-                (["--select", _INCREMENTAL], True),
-                (["--select", f"{_INCREMENTAL}+", "--exclude", _INCREMENTAL], False),
-            ]
-            for phase, fresh in phases:
-                more = self._build(phase, full_refresh=fresh)
-                result = replace(
-                    result,
-                    seconds=result.seconds + more.seconds,
-                    n_nodes=result.n_nodes + more.n_nodes,
-                    warnings=(*result.warnings, *more.warnings),
-                    scanned_bytes=(*result.scanned_bytes, *more.scanned_bytes),
-                )
-        return result
+        if not full_refresh or selector == "pre_predict":
+            return self._build(selection)
+        phases = [
+            self._build(selection or ["--exclude", f"{_INCREMENTAL}+"]),
+            # Their tests come with the next phase, when what they are compared with is new too.
+            self._build(
+                ["--select", _INCREMENTAL, "--exclude-resource-type", "test"], full_refresh=True
+            ),
+            self._build(["--select", f"{_INCREMENTAL}+"]),
+        ]
+        return BuildResult(
+            seconds=sum(phase.seconds for phase in phases),
+            n_nodes=sum(phase.n_nodes for phase in phases),
+            warnings=tuple(warning for phase in phases for warning in phase.warnings),
+            scanned_bytes=tuple(each for phase in phases for each in phase.scanned_bytes),
+        )
 
     def cutoffs(self) -> list[Cutoff]:
         """The cutoffs that the exports are built for, oldest first."""
@@ -195,7 +195,7 @@ class AthenaWarehouse:
         Raises:
             UserError: The warehouse has no baseline of that name.
         """
-        if not self._has_table("baselines", relation):
+        if self._storage("baselines", relation) is None:
             raise UserError(
                 f"The warehouse has no baseline {relation}.",
                 where="models.toml",
@@ -232,7 +232,7 @@ class AthenaWarehouse:
                     self._unloaded_files(f"select * from {self._table(layer, name)}", "PARQUET")
                 )
                 schema = f"{settings.schema_prefix}_{layer}"
-                return UnloadedTable(schema, name, self._column_types(schema, name), paths)
+                return UnloadedTable(schema, name, self._column_types(layer, name), paths)
 
             unloaded = list(pool.map(fetch, tables))
             publish_files(unloaded, settings.marts_file, config=settings.duckdb_config)
@@ -329,18 +329,25 @@ class AthenaWarehouse:
     def _prefix(self, uri: str) -> Prefix:
         return open_prefix(self._s3, uri, self._settings.kms_key_id)
 
-    def _has_table(self, layer: str, name: str) -> bool:
+    def _reads_lake(self, name: str) -> bool:
+        """Whether a lake table is there and stands on the lake of the settings."""
+        held = self._storage("lake", name)
+        place = f"{self._settings.lake_uri}/{name}"
+        return held is not None and str(held["Location"]).rstrip("/") == place
+
+    def _storage(self, layer: str, name: str) -> dict[str, Any] | None:
+        """Columns and place of a table as Glue has them; None if there is no such table."""
         schema = f"{self._settings.schema_prefix}_{layer}"
         try:
-            self._glue.get_table(DatabaseName=schema, Name=name)
+            found = self._glue.get_table(DatabaseName=schema, Name=name)
         except self._glue.exceptions.EntityNotFoundException:
-            return False
-        return True
+            return None
+        return dict(found["Table"]["StorageDescriptor"])
 
-    def _column_types(self, schema: str, name: str) -> dict[str, str]:
+    def _column_types(self, layer: str, name: str) -> dict[str, str]:
         """A table's columns with Glue's types."""
-        table = self._glue.get_table(DatabaseName=schema, Name=name)["Table"]
-        return {each["Name"]: each["Type"] for each in table["StorageDescriptor"]["Columns"]}
+        held = self._storage(layer, name) or {"Columns": []}
+        return {each["Name"]: each["Type"] for each in held["Columns"]}
 
     def _of(self, name: str, cutoff: date) -> str:
         """An export of one cutoff, to select from."""

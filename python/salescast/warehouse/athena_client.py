@@ -6,11 +6,15 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from salescast.aws import error_code
 from salescast.errors import RunError
 from salescast.s3 import Prefix
 from salescast.settings import Settings
@@ -85,19 +89,21 @@ class AthenaClient:
         """A query's names and its few rows.
 
         Raises:
-            RunError: It failed, also when it was tried again; holds Athena's reason.
+            RunError: It failed, also when it was tried again, or its results are not there any
+                more; holds Athena's reason.
         """
         execution_id = self._finish(lambda: sql)
-        pages = self._athena.get_paginator("get_query_results").paginate(
-            QueryExecutionId=execution_id
-        )
         cells: list[list[str | None]] = []
-        for page in pages:
-            info = page["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
-            cells += [
-                [cell.get("VarCharValue") for cell in row["Data"]]
-                for row in page["ResultSet"]["Rows"]
-            ]
+        with self._still_there(execution_id):
+            pages = self._athena.get_paginator("get_query_results").paginate(
+                QueryExecutionId=execution_id
+            )
+            for page in pages:
+                info = page["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
+                cells += [
+                    [cell.get("VarCharValue") for cell in row["Data"]]
+                    for row in page["ResultSet"]["Rows"]
+                ]
         readers = [_READERS.get(column["Type"], str) for column in info]
         return Rows(
             tuple(column["Name"] for column in info),
@@ -213,13 +219,32 @@ class AthenaClient:
         wait = min(0.1, settings.athena_poll_seconds)
         try:
             while True:
-                execution: dict[str, Any] = self._athena.get_query_execution(
-                    QueryExecutionId=execution_id
-                )["QueryExecution"]
+                with self._still_there(execution_id):
+                    execution: dict[str, Any] = self._athena.get_query_execution(
+                        QueryExecutionId=execution_id
+                    )["QueryExecution"]
                 if execution["Status"]["State"] not in _UNFINISHED:
                     return execution
                 time.sleep(wait)
                 wait = min(2 * wait, settings.athena_poll_seconds)
         except KeyboardInterrupt:
-            self._athena.stop_query_execution(QueryExecutionId=execution_id)
+            # It is the interrupt that is told, also where the network is gone.
+            with suppress(BotoCoreError, ClientError):
+                self._athena.stop_query_execution(QueryExecutionId=execution_id)
             raise
+
+    @contextmanager
+    def _still_there(self, execution_id: str) -> Iterator[None]:
+        """Tell it if Athena does not know a statement, or has no results of it, any more."""
+        try:
+            yield
+        except ClientError as error:
+            if error_code(error) != "InvalidRequestException":
+                raise
+            raise RunError(
+                "A statement on Athena, or its results, are not there any more: "
+                f"{error.response['Error'].get('Message', '')}",
+                where=f"execution {execution_id}, {self._settings.staging_uri}",
+                fix="See that nothing deletes results there within the hour. Then give the command "
+                "again; a batch goes on with `salescast run --resume`.",
+            ) from error

@@ -11,6 +11,9 @@ import pytest
 from local_aws.artifacts import missing
 from local_aws.stack import Stack, running_stack
 
+from .shop import Shop
+from .warehouse import Athena
+
 _not_run: list[str] = []
 
 
@@ -33,3 +36,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         pytest.skip(f"NOT RUN: {reason}")
     with running_stack(tmp_path_factory.mktemp("aws")) as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def shop(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """A small chain with a forecast and a backtest; each test goes on with it as it is."""
+    made = Shop(Athena(stack, "shop", tmp_path_factory.mktemp("shop")))
+    made.land_weeks(130)
+    made.command("run", "--model", "snaive_52", "--backtests", "1")
+    return made

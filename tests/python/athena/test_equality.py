@@ -5,21 +5,27 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
+from end_to_end.project import project_with_tiny_model
 
 from local_aws.stack import Stack
 from salescast.cli import cli
-from salescast.lake import Lake, sql_text
+from salescast.export import RunFiles
+from salescast.lake import Lake
+from salescast.settings import load_settings
+from salescast.warehouse import open_warehouse
 
+from .comparison import compare
 from .warehouse import REPOSITORY, Athena
 
-TOLERANCE = 1e-9
 WALMART = Path(os.environ.get("SALESCAST_WALMART_DIR", REPOSITORY.parent / "shared/data/walmart"))
 NO_WALMART = f"NOT CHECKED on real data: there is no {WALMART}/train.csv*"
 
@@ -32,75 +38,21 @@ class Pair:
 
     home: Path
     athena: Athena
-    connection: duckdb.DuckDBPyConnection
     models: list[dict[str, Any]]
+    printed: str
 
     def differences(self, model: dict[str, Any]) -> list[str]:
         """What differs in a model's relation; the first few rows of each column."""
         files = self.athena.unload(f'select * from "{model["schema"]}"."{model["name"]}"')
-        return compare(self.connection, f'"{model["schema"]}"."{model["name"]}"', files)
+        with duckdb.connect(str(self.home / "warehouse.duckdb"), read_only=True) as connection:
+            return compare(connection, f'"{model["schema"]}"."{model["name"]}"', files)
 
 
-def compare(connection: duckdb.DuckDBPyConnection, relation: str, files: list[Path]) -> list[str]:
-    """What differs between a relation and Parquet files.
-
-    Rows are paired in the order of everything but the doubles, then of the doubles rounded.
-    """
-    columns = dict(
-        row[:2] for row in connection.execute(f"describe select * from {relation}").fetchall()
-    )
-    paths = ", ".join(sql_text(str(path)) for path in files)
-    if not files:
-        n = connection.execute(f"select count(*) from {relation}").fetchone()
-        return [] if n == (0,) else [f"{n} rows on DuckDB, none on Athena"]
-    other = f"read_parquet([{paths}])"
-    found = [row[0] for row in connection.execute(f"describe select * from {other}").fetchall()]
-    if sorted(found) != sorted(columns):
-        return [f"columns {sorted(columns)} on DuckDB, {sorted(found)} on Athena"]
-    doubles = [name for name, kind in columns.items() if kind == "DOUBLE"]
-    others = [name for name in columns if name not in doubles]
-    as_text = {
-        name: f'cast(to_json("{name}") as varchar)' if "[]" in columns[name] else f'"{name}"'
-        for name in others
-    }
-    order = ", ".join([*as_text.values(), *(f'round("{name}", 2)' for name in doubles)])
-    numbered = f"select *, row_number() over (order by {order}) as n from"
-    problems = []
-    counts = connection.execute(
-        f"select (select count(*) from {relation}), (select count(*) from {other})"
-    ).fetchone()
-    assert counts is not None
-    if counts[0] != counts[1]:
-        problems.append(f"{counts[0]} rows on DuckDB, {counts[1]} on Athena")
-    for name in columns:
-        a, b = f'a."{name}"', f'b."{name}"'
-        if name in doubles:
-            differs = (
-                f"({a} is null) <> ({b} is null)"
-                f" or abs({a} - {b}) > {TOLERANCE} * greatest(abs({a}), abs({b}))"
-            )
-        elif "[]" in columns[name]:
-            differs = f"to_json({a}) is distinct from to_json({b})"
-        else:
-            differs = f"{a} is distinct from cast({b} as {columns[name]})"
-        rows = connection.execute(
-            f"""
-            select a.n, {a}, {b} from ({numbered} {relation}) as a
-            full join ({numbered} {other}) as b on a.n = b.n
-            where {differs} order by a.n limit 3
-            """
-        ).fetchall()
-        problems += [
-            f"{name}: row {n}: {mine!r} on DuckDB, {its!r} on Athena" for n, mine, its in rows
-        ]
-    return problems
-
-
-def salescast(home: Path, *arguments: str | Path) -> None:
-    """Run a command on the DuckDB home."""
-    environment = {"SALESCAST_HOME": str(home), "SALESCAST_SCHEMA": home.name}
+def salescast(environment: dict[str, str], *arguments: str | Path) -> str:
+    """Run a command; returns what it printed."""
     result = CliRunner().invoke(cli, [str(each) for each in arguments], env=environment)
     assert result.exit_code == 0, result.output
+    return result.output
 
 
 def land_second_model(home: Path) -> None:
@@ -137,33 +89,55 @@ def land_second_model(home: Path) -> None:
             lake.append_query(connection, table, f"{rows} where run_id = '{run_id}'", name=name)
 
 
+def week_on_athena(athena: Athena, duck: dict[str, str]) -> str:
+    """A week of a made-up chain on Athena, and DuckDB built on the lake it left."""
+    data = athena.folder / "data"
+    chain = ("--stores", "3", "--departments", "4", "--weeks", "130")
+    salescast(athena.environment, "simulate", data, *chain)
+    salescast(athena.environment, "ingest", data, "--mapping", "demo")
+    week = ("--model", "tiny", "--horizon", "8", "--backtests", "1")
+    printed = salescast(athena.environment, "run", *week)
+    # The batch's last steps were landed after its own build.
+    athena.dbt("run", "--select", "rpt_batches")
+    athena.fetch_lake(Path(duck["SALESCAST_HOME"]) / "lake")
+    salescast(duck, "build")
+    return printed
+
+
+def week_on_duckdb(athena: Athena, duck: dict[str, str]) -> str:
+    """A week of Walmart on DuckDB, and Athena built on the lake it left."""
+    salescast(duck, "ingest", WALMART, "--mapping", "walmart")
+    week = ("--model", "snaive_52", "--horizon", "39", "--backtests", "1")
+    printed = salescast(duck, "run", *week)
+    land_second_model(Path(duck["SALESCAST_HOME"]))
+    salescast(duck, "build")
+    athena.copy_lake(Path(duck["SALESCAST_HOME"]) / "lake")
+    athena.build()
+    return printed
+
+
 @pytest.fixture(scope="module", params=["simulated", "walmart"])
 def pair(
     request: pytest.FixtureRequest, stack: Stack, tmp_path_factory: pytest.TempPathFactory
 ) -> Pair:
-    """Both warehouses, built on one landing with a forecast and a backtest of two models."""
+    """Both warehouses on one lake, with a forecast and a backtest of two models."""
     if request.param == "walmart" and not any(WALMART.glob("train.csv*")):
         pytest.skip(NO_WALMART)
     name = f"same_{request.param}"
-    home = tmp_path_factory.mktemp(request.param) / name
-    if request.param == "walmart":
-        salescast(home, "ingest", WALMART, "--mapping", "walmart")
-        horizon = "39"
-    else:
-        data = home.parent / "data"
-        salescast(home, "simulate", data, "--stores", "3", "--departments", "4", "--weeks", "130")
-        salescast(home, "ingest", data, "--mapping", "demo")
-        horizon = "8"
-    salescast(home, "run", "--model", "snaive_52", "--horizon", horizon, "--backtests", "1")
-    land_second_model(home)
-    salescast(home, "build")
-    athena = Athena(stack, name, home.parent / "athena")
-    athena.copy_lake(home / "lake")
-    athena.build()
+    folder = tmp_path_factory.mktemp(request.param)
+    home = folder / "duckdb"
+    project = project_with_tiny_model(folder / "project")
+    athena = Athena(stack, name, folder / "athena", project)
+    duck = {
+        "SALESCAST_HOME": str(home),
+        "SALESCAST_SCHEMA": name,
+        "SALESCAST_PROJECT_DIR": str(project),
+    }
+    make = week_on_athena if request.param == "simulated" else week_on_duckdb
+    printed = make(athena, duck)
     nodes = json.loads((home / MANIFEST).read_text(encoding="utf-8"))["nodes"].values()
     models = [node for node in nodes if node["resource_type"] == "model"]
-    connection = duckdb.connect(str(home / "warehouse.duckdb"), read_only=True)
-    return Pair(home, athena, connection, models)
+    return Pair(home, athena, models, printed)
 
 
 @pytest.mark.timeout(1200)
@@ -182,39 +156,63 @@ def test_tables_before_them_are_the_same(pair: Pair) -> None:
     assert {name: each for name, each in found.items() if each} == {}
 
 
-def test_training_records_are_the_same_json(pair: Pair) -> None:
-    duck = pair.connection.execute(
-        f"""
-        select to_json(struct_pack("start" := series_start, target, cat, dynamic_feat)) as line
-        from {pair.home.name}_exports.exp_deepar__train
-        """
-    ).fetchall()
-    files = pair.athena.unload(
-        'select series_start as "start", target, cat, dynamic_feat'
-        f" from {pair.home.name}_exports.exp_deepar__train",
-        form="JSON",
+@pytest.mark.timeout(1200)
+def test_exports_are_the_same_json(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in pair.athena.environment.items():
+        monkeypatch.setenv(name, value)
+    on_athena = open_warehouse(load_settings())
+    on_duckdb = open_warehouse(
+        load_settings(target="dev", home=pair.home, lake_place=str(pair.home / "lake"))
     )
-    lines = [line for path in files for line in gzip.decompress(path.read_bytes()).splitlines()]
-    mine = sorted((json.loads(line) for (line,) in duck), key=json.dumps)
-    assert mine
-    assert sorted((json.loads(line) for line in lines), key=json.dumps) == mine
-
-
-def test_a_difference_is_found(tmp_path: Path) -> None:
-    connection = duckdb.connect()
-    connection.execute("create table t as select 'a' as k, 1.0::double as x, [1, 2] as l")
-    for n, (row, problem) in enumerate(
-        [
-            ("select 'a' as k, 1.0::double as x, [1, 2] as l", None),
-            ("select 'b' as k, 1.0::double as x, [1, 2] as l", "k: "),
-            ("select 'a' as k, 1.000001::double as x, [1, 2] as l", "x: "),
-            ("select 'a' as k, null::double as x, [1, 2] as l", "x: "),
-            ("select 'a' as k, 1.0::double as x, [2, 1] as l", "l: "),
-            ("select 'a' as k, 1.0::double as x, [1, 2] as l from range(2)", "1 rows"),
-            ("select 'a' as k, 1.0::double as x", "columns"),
+    cutoffs = on_duckdb.cutoffs()
+    assert on_athena.cutoffs() == cutoffs
+    for cutoff in [each.cutoff_date for each in cutoffs]:
+        files = [
+            RunFiles(home / "batches" / "check" / str(cutoff))
+            for home in (pair.home, pair.athena.folder)
         ]
-    ):
-        path = tmp_path / f"{n}.parquet"
-        connection.execute(f"copy ({row}) to {sql_text(str(path))} (format parquet)")
-        problems = compare(connection, "t", [path])
-        assert (problems == []) if problem is None else problems[0].startswith(problem)
+        a, b = (
+            warehouse.export_encoding(cutoff, each.work)
+            for warehouse, each in zip((on_duckdb, on_athena), files, strict=True)
+        )
+        assert a.features == b.features
+        assert pq.read_table(a.categories).to_pylist() == pq.read_table(b.categories).to_pylist()
+
+        mine = on_duckdb.export_training(cutoff, files[0].training)
+        its = on_athena.export_training(cutoff, files[1].training)
+        assert mine.n_records == its.n_records > 0
+        keys = pair.athena.keys(its.channel)
+        assert keys
+        assert all(re.fullmatch(r"part-[0-9]{5}[.]json[.]gz", key) for key in keys)
+        assert lines_of(*pair.athena.fetch(its.channel)) == lines_of(files[0].training)
+
+        # The other's category map, as a trained model of an earlier week would bring it.
+        n_mine = on_duckdb.export_inference(cutoff, files[0].inference, b)
+        assert on_athena.export_inference(cutoff, files[1].inference, a) == n_mine > 0
+        assert lines_of(files[1].inference) == lines_of(files[0].inference)
+
+
+def lines_of(*paths: Path) -> list[dict[str, Any]]:
+    """The records of JSON lines files, in an order that does not depend on the file."""
+    lines: list[bytes] = []
+    for path in paths:
+        content = path.read_bytes()
+        lines += (gzip.decompress(content) if path.suffix == ".gz" else content).splitlines()
+    return sorted((json.loads(line) for line in lines), key=lambda r: json.dumps(r, sort_keys=True))
+
+
+@pytest.mark.timeout(1200)
+def test_a_week_on_athena_tells_its_cost_and_writes_the_report(pair: Pair) -> None:
+    if "same_simulated" not in pair.athena.name:
+        pytest.skip("the week ran on DuckDB")
+    steps = [line for line in pair.printed.splitlines() if " MB scanned by " in line]
+    assert {line.split(":")[0].split()[0] for line in steps} >= {
+        *("request", "build", "resolve", "export", "train", "predict", "load", "publish", "in")
+    }
+    total = re.search(
+        r"in all: ([0-9.,]+) MB scanned by [0-9]+ statements, about [$]", pair.printed
+    )
+    assert total is not None
+    assert float(total[1].replace(",", "")) > 1
+    printed = salescast(pair.athena.environment, "report")
+    assert "Report written" in printed

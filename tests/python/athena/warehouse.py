@@ -42,6 +42,7 @@ class Athena:
             "SALESCAST_LAKE": f"s3://{self.stack.bucket}/{self.name}/lake",
             "SALESCAST_SCHEMA": self.name,
             "SALESCAST_ATHENA_POLL_SECONDS": "0.1",
+            "SALESCAST_PROJECT_DIR": str(self.project),
         }
 
     def client(self, service: str) -> Any:
@@ -62,6 +63,36 @@ class Athena:
         for path in lake.glob("*/[!.]*.parquet"):
             key = f"{self.name}/lake/{path.relative_to(lake)}"
             s3.upload_file(str(path), self.stack.bucket, key)
+
+    def fetch_lake(self, to: Path) -> None:
+        """Copy the landed files into a folder lake."""
+        prefix = f"s3://{self.stack.bucket}/{self.name}/lake"
+        for key in self.keys(prefix):
+            (to / key).parent.mkdir(parents=True, exist_ok=True)
+            self.client("s3").download_file(
+                self.stack.bucket, f"{self.name}/lake/{key}", str(to / key)
+            )
+
+    def keys(self, uri: str) -> list[str]:
+        """Names of the objects below a prefix."""
+        prefix = uri.removeprefix(f"s3://{self.stack.bucket}/").rstrip("/") + "/"
+        pages = (
+            self.client("s3")
+            .get_paginator("list_objects_v2")
+            .paginate(Bucket=self.stack.bucket, Prefix=prefix)
+        )
+        return [
+            each["Key"].removeprefix(prefix) for page in pages for each in page.get("Contents", [])
+        ]
+
+    def fetch(self, uri: str) -> list[Path]:
+        """Copy the objects below a prefix into a new folder; returns the files."""
+        prefix = uri.removeprefix(f"s3://{self.stack.bucket}/").rstrip("/") + "/"
+        target = self.folder / "fetched" / str(time.time_ns())
+        target.mkdir(parents=True)
+        for key in self.keys(uri):
+            self.client("s3").download_file(self.stack.bucket, prefix + key, str(target / key))
+        return sorted(target.iterdir())
 
     def command(self, *arguments: str) -> list[str]:
         """The command line of dbt in this warehouse."""
@@ -127,17 +158,7 @@ class Athena:
         self.run(
             f"unload ({query}) to 's3://{self.stack.bucket}/{prefix}' with (format = '{form}')"
         )
-        s3 = self.client("s3")
-        pages = s3.get_paginator("list_objects_v2").paginate(
-            Bucket=self.stack.bucket, Prefix=prefix
-        )
-        target = self.folder / "unload" / prefix.split("/")[-2]
-        target.mkdir(parents=True)
-        paths = []
-        for found in (each for page in pages for each in page.get("Contents", [])):
-            paths.append(target / Path(found["Key"]).name)
-            s3.download_file(self.stack.bucket, found["Key"], str(paths[-1]))
-        return paths
+        return self.fetch(f"s3://{self.stack.bucket}/{prefix}")
 
 
 def wait_for_quiet(athena: Athena, executions: Sequence[str] | None = None) -> None:

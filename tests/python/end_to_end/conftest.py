@@ -9,23 +9,7 @@ from pathlib import Path
 import pytest
 
 from .home import REPOSITORY, Home
-
-TINY = """
-[tiny]
-recipe = "deepar"
-
-[tiny.hyperparameters]
-time_freq = "W"
-context_length = 8
-epochs = 1
-mini_batch_size = 16
-num_cells = 6
-num_layers = 1
-
-[tiny.extensions]
-num_batches_per_epoch = 2
-seed = 3
-"""
+from .project import project_with_tiny_model
 
 WALMART = Path(os.environ.get("SALESCAST_WALMART_DIR", REPOSITORY.parent / "shared/data/walmart"))
 NO_WALMART = (
@@ -47,13 +31,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The dbt project with one more model, a DeepAR that trains in seconds."""
-    folder = tmp_path_factory.mktemp("project")
-    for name in ("dbt_project.yml", "profiles.yml", "selectors.yml"):
-        (folder / name).symlink_to(REPOSITORY / name)
-    for name in ("macros", "mappings", "models", "seeds", "tests"):
-        (folder / name).symlink_to(REPOSITORY / name, target_is_directory=True)
-    (folder / "models.toml").write_text((REPOSITORY / "models.toml").read_text() + TINY)
-    return folder
+    return project_with_tiny_model(tmp_path_factory.mktemp("project") / "tiny")
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 
 @dataclass(frozen=True)
@@ -13,6 +14,8 @@ class PreparedStatement:
     work_group: str
     name: str
     query: str
+    description: str | None = None
+    modified_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 class PreparedStatements:

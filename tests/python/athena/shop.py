@@ -1,0 +1,187 @@
+"""A small chain on Athena that gets new and restated weeks, and what its readers see."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import requests
+from click.testing import CliRunner
+from end_to_end.sources import amount, weeks, write_csv, write_mapping
+
+from salescast.cli import cli
+from salescast.lake import sql_text
+
+from .comparison import compare
+from .warehouse import Athena
+
+HEADER = ("store", "department", "date", "sales")
+FIRST_WEEK = date(2024, 1, 6)
+SERIES = [(store, department) for store in ("1", "2") for department in ("a", "b", "c")]
+HORIZON = 13
+
+Tables = dict[str, list[Path]]
+
+
+@dataclass
+class Shop:
+    """The chain; `n_weeks` are landed."""
+
+    athena: Athena
+    n_weeks: int = 0
+    build_seconds: float = 0.0
+    restated: int = field(default=0, repr=False)
+
+    def command(self, *arguments: str | Path, code: int = 0, **variables: str) -> str:
+        """Give a command; returns what it printed."""
+        result = CliRunner(env={**self.athena.environment, **variables}).invoke(
+            cli, [str(each) for each in arguments]
+        )
+        assert result.exit_code == code, result.output
+        assert "Traceback" not in result.output
+        assert "unexpected" not in result.output
+        return result.output
+
+    def land(self, rows: Sequence[tuple[str, str, date, str]]) -> None:
+        """Land rows as one more file."""
+        folder = self.athena.folder / "source"
+        mapping = folder / "shop.yml"
+        if not mapping.exists():
+            write_mapping(mapping, grain="weekly", week_ends_on="saturday")
+            write_csv(folder / "stores.csv", ["store"], [["1"], ["2"]])
+        n_files = len(list(folder.glob("sales_*.csv")))
+        write_csv(folder / f"sales_{n_files}.csv", HEADER, rows)
+        self.command("ingest", folder, "--mapping", mapping)
+
+    def land_weeks(self, n: int, *, restate: bool = False) -> None:
+        """Land the next weeks of all series, with `restate` a past week of all series too."""
+        labels = weeks(FIRST_WEEK, self.n_weeks + n)
+        rows = [
+            (*series, labels[week], amount(100 * (level + 1), week))
+            for level, series in enumerate(SERIES)
+            for week in range(self.n_weeks, self.n_weeks + n)
+        ]
+        # Not the label of a week, so that one row is rejected.
+        rows.append(("1", "a", labels[-1] - timedelta(days=1), "1"))
+        if restate:
+            # A week that a backtest has forecast, so that its errors change too.
+            self.restated += 1
+            label = labels[self.n_weeks - 1 - self.restated % HORIZON]
+            rows += [
+                (*series, label, f"{500 + self.restated + level}.25")
+                for level, series in enumerate(SERIES)
+            ]
+        self.land(rows)
+        self.n_weeks += n
+
+    @property
+    def last_week(self) -> date:
+        """The newest landed week."""
+        return FIRST_WEEK + timedelta(weeks=self.n_weeks - 1)
+
+    def names(self) -> list[str]:
+        """Public tables, as `schema.table`."""
+        path = self.athena.folder / "dbt" / "target" / "manifest.json"
+        nodes = json.loads(path.read_text(encoding="utf-8"))["nodes"].values()
+        return sorted(
+            f"{node['schema']}.{node['name']}"
+            for node in nodes
+            if node["resource_type"] == "model" and node["config"]["access"] == "public"
+        )
+
+    def tables(self) -> Tables:
+        """Everything that readers see, as files."""
+        return {name: self.athena.unload(f"select * from {name}") for name in self.names()}
+
+    def ask_for(self, **faults: Any) -> None:
+        """Have Athena fail in some way; nothing ends it."""
+        answer = requests.post(f"{self.athena.stack.gateway_url}/faults", json=faults, timeout=10)
+        assert answer.ok, answer.text
+
+    def differences_from_duckdb(self, home: Path) -> dict[str, list[str]]:
+        """Build the same lake on DuckDB; what differs, by table."""
+        self.athena.fetch_lake(home / "lake")
+        own = {
+            "SALESCAST_TARGET": "dev",
+            "SALESCAST_HOME": str(home),
+            "SALESCAST_LAKE": str(home / "lake"),
+        }
+        self.command("build", **own)
+        tables = self.tables()
+        with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
+            found = {name: compare(connection, name, files) for name, files in tables.items()}
+        return {name: problems for name, problems in found.items() if problems}
+
+
+def differences(a: Tables, b: Tables) -> dict[str, list[str]]:
+    """What differs between two states of all tables."""
+    assert a.keys() == b.keys()
+    found = {}
+    with duckdb.connect() as connection:
+        for name, files in a.items():
+            if not files:
+                found |= {name: ["empty before, not after"]} if b[name] else {}
+                continue
+            paths = ", ".join(sql_text(str(path)) for path in files)
+            if problems := compare(connection, f"read_parquet([{paths}])", b[name]):
+                found[name] = problems
+    return found
+
+
+class Reader(threading.Thread):
+    """Reads every public table again and again; tells what it saw as counts and checksums."""
+
+    def __init__(self, shop: Shop) -> None:
+        super().__init__(name="reader", daemon=True)
+        self._athena = shop.athena
+        self._queries = {name: _digest_sql(shop.athena, name) for name in shop.names()}
+        self._seen: list[tuple[str, str]] = []
+        self._ended = threading.Event()
+
+    def __enter__(self) -> Reader:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self.join()
+
+    def run(self) -> None:
+        while not self._ended.is_set():
+            for name in self._queries:
+                try:
+                    self._seen.append((name, self.digest(name)))
+                except AssertionError as error:
+                    self._seen.append((name, str(error)))
+                time.sleep(0.1)
+
+    def digest(self, name: str) -> str:
+        """Number of rows and a checksum of all values of a table."""
+        return str(self._athena.rows(self._queries[name]))
+
+    def digests(self) -> dict[str, str]:
+        """All tables as they are now."""
+        return {name: self.digest(name) for name in self._queries}
+
+    def seen(self) -> list[tuple[str, str]]:
+        """What was read since it was asked last, as table and digest."""
+        found, self._seen = self._seen, []
+        return found
+
+
+def _digest_sql(athena: Athena, name: str) -> str:
+    """Doubles are cut to singles: their last digits depend on the order in which they are added."""
+    schema, table = name.split(".")
+    found = athena.client("glue").get_table(DatabaseName=schema, Name=table)["Table"]
+    columns = [
+        f"cast({each['Name']} as real)" if each["Type"] == "double" else each["Name"]
+        for each in found["StorageDescriptor"]["Columns"]
+    ]
+    return f"select count(*), checksum(row({', '.join(columns)})) from {name}"

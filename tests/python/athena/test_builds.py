@@ -1,0 +1,101 @@
+"""Builds of one warehouse: again and again, throttled, from nothing, and killed."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .shop import Reader, Shop, differences
+
+KILLS, KILLS_LONG = 3, 15
+SEED = 20261125
+
+
+@pytest.mark.timeout(1200)
+def test_builds_are_idempotent_and_equal_a_full_refresh(shop: Shop) -> None:
+    shop.land_weeks(1, restate=True)
+    shop.athena.build()
+    new = shop.tables()
+    n_actuals = f"select count(*) from {shop.athena.name}_marts.fct_forecast_vs_actual"
+    # Both runs of the last cutoff, whose first week is the one that was landed.
+    assert shop.athena.rows(f"{n_actuals} where week_end_date = date '{shop.last_week}'") == [["6"]]
+
+    shop.ask_for(throttle_rate=0.15, seed=SEED)
+    shop.athena.build()
+    shop.ask_for()
+    assert differences(new, shop.tables()) == {}
+
+    shop.command("build", "--full-refresh")
+    assert differences(new, shop.tables()) == {}
+
+
+@pytest.mark.timeout(5400)
+def test_a_killed_build_leaves_whole_tables_and_a_rerun_finishes_it(
+    shop: Shop, is_long: bool, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    chance = random.Random(SEED)
+    n_killed = n_reads = 0
+    with Reader(shop) as reader:
+        before = reader.digests()
+        reader.seen()
+        for n in range(KILLS_LONG if is_long else KILLS):
+            shop.land_weeks(1, restate=True)
+            command = [build_by_dbt, build_by_salescast][n % 2]
+            n_killed += kill_after(command(shop), chance.uniform(5, 60))
+            done = command(shop)
+            printed, _ = done.communicate()
+            assert done.returncode == 0, printed.decode()
+            after = reader.digests()
+            assert (
+                after["shop_marts.fct_forecast_vs_actual"]
+                != (before["shop_marts.fct_forecast_vs_actual"])
+            )
+            seen = reader.seen()
+            n_reads += len(seen)
+            halves = [each for each in seen if each[1] not in (before[each[0]], after[each[0]])]
+            assert halves == []
+            before = after
+    record_property("builds_killed", n_killed)
+    record_property("reads_by_others", n_reads)
+    assert n_killed
+    assert n_reads
+    assert shop.differences_from_duckdb(tmp_path / "duckdb") == {}
+
+
+def build_by_dbt(shop: Shop) -> subprocess.Popen[bytes]:
+    arguments = ("build", "--exclude-resource-type", "unit_test")
+    return start(shop, shop.athena.command(*arguments))
+
+
+def build_by_salescast(shop: Shop) -> subprocess.Popen[bytes]:
+    return start(shop, [sys.executable, "-m", "salescast", "build"])
+
+
+def start(shop: Shop, command: list[str]) -> subprocess.Popen[bytes]:
+    """Start a command in a process group of its own."""
+    return subprocess.Popen(
+        command,
+        env=shop.athena.environment,
+        cwd=shop.athena.project,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+def kill_after(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """SIGKILL a command and its children after a time; whether it had not ended by itself."""
+    try:
+        process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        return True
+    return False

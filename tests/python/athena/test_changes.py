@@ -1,0 +1,152 @@
+"""What may go wrong or change between builds: no table is emptied, lost or left half."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from salescast.errors import RunError
+from salescast.settings import load_settings
+from salescast.warehouse import open_warehouse
+
+from .shop import FIRST_WEEK, Reader, Shop, differences
+from .warehouse import REPOSITORY, Athena
+
+COMPARED = "shop_marts.fct_forecast_vs_actual"
+
+
+def n_rows(athena: Athena, table: str, condition: str = "true") -> int:
+    ((count,),) = athena.rows(f"select count(*) from {table} where {condition}")
+    return int(str(count))
+
+
+def project_with(folder: Path, changes: dict[str, tuple[str, str]]) -> Path:
+    """A copy of the dbt project with texts replaced in its files."""
+    folder.mkdir()
+    for name in ("dbt_project.yml", "profiles.yml", "selectors.yml", "models.toml"):
+        (folder / name).symlink_to(REPOSITORY / name)
+    for name in ("macros", "mappings", "seeds", "tests"):
+        (folder / name).symlink_to(REPOSITORY / name, target_is_directory=True)
+    shutil.copytree(REPOSITORY / "models", folder / "models")
+    for name, (old, new) in changes.items():
+        path = folder / name
+        text = path.read_text(encoding="utf-8")
+        assert text.count(old) == 1, name
+        path.write_text(text.replace(old, new), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.timeout(900)
+def test_a_lake_without_files_empties_nothing(shop: Shop) -> None:
+    before = shop.tables()
+    nowhere = f"s3://{shop.athena.stack.bucket}/shop/nowhere/lake"
+    printed = shop.command("build", code=1, SALESCAST_LAKE=nowhere)
+    assert "has no row, but" in printed
+    assert nowhere in printed
+    assert differences(before, shop.tables()) == {}
+
+
+@pytest.mark.timeout(900)
+def test_a_build_that_fails_leaves_the_tables_of_the_one_before(shop: Shop) -> None:
+    shop.land_weeks(1)
+    with Reader(shop) as reader:
+        before = reader.digests()
+        shop.ask_for(
+            fail_queries={"match": "fct_forecast_vs_actual__dbt_tmp", "error": "INTERNAL_ERROR"}
+        )
+        printed = shop.command("build", code=1)
+        shop.ask_for()
+        assert "model fct_forecast_vs_actual" in printed
+        assert "a fault that was asked for" in printed
+        assert "--resume" in printed
+        failed = reader.digests()
+        assert failed[COMPARED] == before[COMPARED]
+        shop.command("build")
+        after = reader.digests()
+        assert after[COMPARED] != before[COMPARED]
+        seen = reader.seen()
+    assert [each for each in seen if each[1] not in (before[each[0]], after[each[0]])] == []
+
+
+def test_failing_queries_and_expired_results_are_tried_again_or_told(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in shop.athena.environment.items():
+        monkeypatch.setenv(name, value)
+    warehouse = open_warehouse(load_settings())
+    cutoffs = warehouse.cutoffs()
+    assert cutoffs
+    fault = {"match": "exp_cutoffs", "error": "INTERNAL_ERROR", "retryable": True}
+    shop.ask_for(fail_queries={**fault, "count": 2})
+    assert warehouse.cutoffs() == cutoffs
+    for lasting in ({**fault, "count": 3}, {**fault, "retryable": False}):
+        shop.ask_for(fail_queries=lasting)
+        with pytest.raises(RunError, match="INTERNAL_ERROR: a fault that was asked for"):
+            warehouse.cutoffs()
+    shop.ask_for(expire_results=True)
+    printed = shop.command("export", code=1)
+    shop.ask_for()
+    assert "was not found" in printed
+    assert "salescast run --resume" in printed
+
+
+@pytest.mark.timeout(900)
+def test_a_new_column_of_a_fact_and_of_the_lake(shop: Shop, tmp_path: Path) -> None:
+    source = "models/staging/_lake__sources.yml"
+    changes = {
+        "models/marts/forecast/fct_forecast_vs_actual.sql": (
+            "        seasonal_scale\n\n    from changed",
+            "        seasonal_scale,\n        1e0 as trial\n\n    from changed",
+        ),
+        "models/marts/forecast/_forecast_marts__models.yml": (
+            "  - name: fct_forecast_vs_actual_aggregate\n",
+            "      - name: trial\n        data_type: double\n"
+            "  - name: fct_forecast_vs_actual_aggregate\n",
+        ),
+        source: (
+            "          - name: is_stocked_out\n",
+            "          - name: note\n            data_type: varchar\n"
+            "          - name: is_stocked_out\n",
+        ),
+    }
+    changed = replace(shop.athena, project=project_with(tmp_path / "project", changes))
+    n_before = n_rows(shop.athena, COMPARED)
+    changed.dbt("run", "--select", "stg_retail__sales_judged", "fct_forecast_vs_actual")
+    assert n_rows(shop.athena, COMPARED, "trial is null") == n_before > 0
+    assert n_rows(shop.athena, "shop_lake.raw_sales", "note is null") > 0
+    changed.dbt("run", "--full-refresh", "--select", "fct_forecast_vs_actual")
+    assert n_rows(shop.athena, COMPARED, "trial = 1") == n_before
+
+    # Back to the project as it is: a dropped column needs a full refresh.
+    shop.athena.dbt("run", "--full-refresh", "--select", "fct_forecast_vs_actual")
+    for schema, table, column in [
+        (*COMPARED.split("."), "trial"),
+        ("shop_lake", "raw_sales", "note"),
+    ]:
+        held = shop.athena.client("glue").get_table(DatabaseName=schema, Name=table)["Table"]
+        assert column not in [each["Name"] for each in held["StorageDescriptor"]["Columns"]]
+
+
+@pytest.mark.timeout(900)
+def test_a_full_refresh_of_tables_is_refused(shop: Shop) -> None:
+    printed = shop.athena.dbt("build", "--full-refresh", "--select", "fct_weekly_sales", code=2)
+    assert "salescast build --full-refresh" in printed
+
+
+@pytest.mark.timeout(900)
+def test_older_sales_and_a_past_cutoff_come_in(shop: Shop, tmp_path: Path) -> None:
+    older = FIRST_WEEK - timedelta(weeks=1)
+    shop.land([("1", "a", older, "77.5"), ("2", "a", older, "78.5")])
+    cutoff = shop.last_week - timedelta(weeks=30)
+    n_before = n_rows(shop.athena, "shop_marts.fct_forecast")
+    shop.command("backtest", "--cutoff", str(cutoff), "--horizon", "4", "--model", "snaive_52")
+    assert n_rows(shop.athena, "shop_marts.fct_forecast") == n_before + 6 * 4
+    passed = f"cutoff_date = date '{cutoff}' and actual is not null"
+    assert n_rows(shop.athena, COMPARED, passed) == 6 * 4
+    older_week = f"week_end_date = date '{older}' and is_observed"
+    assert n_rows(shop.athena, "shop_marts.fct_weekly_sales", older_week) == 2
+    assert shop.differences_from_duckdb(tmp_path / "duckdb") == {}
