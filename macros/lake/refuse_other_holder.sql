@@ -38,7 +38,7 @@
                 'Another command is at work on this lake: ' ~ holder['command'] ~ ' (process ' ~ holder['pid'] ~ ' on '
                 ~ holder['host'] ~ ', since ' ~ holder['since'] ~ ', last sign of life ' ~ holder['heartbeat_at']
                 ~ ' UTC). Wait until it has ended. If it died, its lock counts for ten minutes more; the '
-                ~ '--take-lock of salescast commands breaks it at once.'
+                ~ '--take-lock of salescast commands breaks it.'
             ) }}
         {%- endfor -%}
     {%- endif -%}

@@ -1,3 +1,7 @@
+{{ config(
+    pre_hook="{{ refuse_empty_source([ref('stg_forecasts__run_steps')]) }}"
+) }}
+
 with
 
 run_steps as (

@@ -28,11 +28,12 @@ if TYPE_CHECKING:
     from salescast.settings import Settings
 
 _CONFIG = Config(retries={"mode": "adaptive", "max_attempts": 8}, max_pool_connections=50)
-_DENIED = {"AccessDenied", "AccessDeniedException", "AllAccessDisabled", "403"}
+_DENIED = {"403", "AccessDenied", "AccessDeniedException", "AllAccessDisabled", "Forbidden"}
 _NOT_VALID = {
-    *("ExpiredToken", "ExpiredTokenException", "RequestExpired"),
-    *("InvalidAccessKeyId", "InvalidClientTokenId", "InvalidToken"),
-    *("InvalidSignatureException", "SignatureDoesNotMatch", "UnrecognizedClientException"),
+    *("ExpiredToken", "ExpiredTokenException", "RequestExpired", "RequestTimeTooSkewed"),
+    *("InvalidAccessKeyId", "InvalidClientTokenId", "InvalidToken", "AuthFailure"),
+    *("IncompleteSignature", "InvalidSignatureException", "SignatureDoesNotMatch"),
+    "UnrecognizedClientException",
 }
 
 
@@ -94,21 +95,32 @@ def error_code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
+def is_denied(error: ClientError) -> bool:
+    """Whether AWS refused for want of a right."""
+    return error_code(error) in _DENIED
+
+
+def is_unauthenticated(error: ClientError) -> bool:
+    """Whether AWS does not take the credentials."""
+    return error_code(error) in _NOT_VALID
+
+
 def told(error: BotoCoreError | ClientError) -> SalescastError:
     """An error of boto3 in words that say what to do."""
     if isinstance(error, ClientError):
         code = error_code(error)
         message = error.response.get("Error", {}).get("Message", "")
         where = f"AWS {error.operation_name}"
-        if code in _DENIED:
+        if is_denied(error):
             return UserError(
                 f"AWS denies this command a right that it needs: {message}",
                 where=where,
                 fix="See what is missing with `salescast doctor`, and have it added to the role.",
             )
-        if code in _NOT_VALID:
+        if is_unauthenticated(error):
+            # Without AWS's message, which may repeat the request with its signed headers.
             return UserError(
-                f"The AWS credentials are not valid, or not any more: {message}",
+                f"The AWS credentials are not valid, or not any more ({code}).",
                 where=where,
                 fix="Sign in again (aws sso login), then go on with `salescast run --resume`.",
             )

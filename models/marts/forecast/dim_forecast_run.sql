@@ -1,3 +1,7 @@
+{{ config(
+    pre_hook="{{ refuse_empty_source([ref('stg_forecasts__runs')]) }}"
+) }}
+
 with
 
 runs as (

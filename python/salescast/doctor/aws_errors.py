@@ -8,24 +8,9 @@ from contextlib import contextmanager
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from salescast.aws import error_code, told
+from salescast.aws import error_code, is_denied, is_unauthenticated, told
 from salescast.errors import RunError, SalescastError, UserError
 
-_DENIED = {"403", "AccessDenied", "AccessDeniedException", "AllAccessDisabled", "Forbidden"}
-_NOT_VALID = {
-    "AuthFailure",
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "IncompleteSignature",
-    "InvalidAccessKeyId",
-    "InvalidClientTokenId",
-    "InvalidSignatureException",
-    "InvalidToken",
-    "RequestExpired",
-    "RequestTimeTooSkewed",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
-}
 _ACTIONS = {
     "HeadBucket": "s3:ListBucket",
     "ListObjectsV2": "s3:ListBucket",
@@ -65,15 +50,10 @@ def asking(where: str) -> Iterator[None]:
         raise _not_asked(error) from error
 
 
-def is_denied(error: ClientError) -> bool:
-    """Whether AWS refused for want of a right."""
-    return error_code(error) in _DENIED
-
-
 def _answered(error: ClientError, where: str) -> SalescastError:
     code = error_code(error)
     message = error.response.get("Error", {}).get("Message", "")
-    if code in _NOT_VALID:
+    if is_unauthenticated(error):
         # Without AWS's message, which may repeat the request with its signed headers.
         return UserError(
             f"The AWS credentials are not valid, or not any more ({code}).",

@@ -10,8 +10,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from salescast.aws import error_code
-from salescast.doctor.aws_errors import asking, is_denied
+from salescast.aws import error_code, is_denied
+from salescast.doctor.aws_errors import asking
 from salescast.doctor.check import Check, Outcome, failed, failed_with, not_checked, ok, warning
 from salescast.errors import RunError, SalescastError, Taken, UserError
 from salescast.lake_lock import NAME as LOCK

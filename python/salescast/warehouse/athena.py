@@ -296,10 +296,11 @@ class AthenaWarehouse:
 
         One name serves all: a command that writes holds the lock.
         """
-        place = self._prefix(self._settings.temp_uri).below("known_categories")
+        schema = self._settings.schema_prefix
+        place = self._prefix(self._settings.temp_uri).below(f"known_categories/{schema}")
         place.delete_all()
         place.upload(categories, "categories.parquet")
-        database = f"{self._settings.schema_prefix}_lake"
+        database = f"{schema}_lake"
         self._athena.execute(f"drop table if exists `{database}`.`known_categories`")
         self._athena.execute(
             f"create external table `{database}`.`known_categories` "

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -36,7 +37,6 @@ class Shop:
 
     athena: Athena
     n_weeks: int = 0
-    build_seconds: float = 0.0
     restated: int = field(default=0, repr=False)
 
     def command(self, *arguments: str | Path, code: int = 0, **variables: str) -> str:
@@ -100,10 +100,16 @@ class Shop:
         """Everything that readers see, as files."""
         return {name: self.athena.unload(f"select * from {name}") for name in self.names()}
 
-    def ask_for(self, **faults: Any) -> None:
-        """Have Athena fail in some way; nothing ends it."""
-        answer = requests.post(f"{self.athena.stack.gateway_url}/faults", json=faults, timeout=10)
+    @contextmanager
+    def faults(self, **wanted: Any) -> Iterator[None]:
+        """Athena fails in some way while the block runs."""
+        url = f"{self.athena.stack.gateway_url}/faults"
+        answer = requests.post(url, json=wanted, timeout=10)
         assert answer.ok, answer.text
+        try:
+            yield
+        finally:
+            requests.delete(url, timeout=10)
 
     def differences_from_duckdb(self, home: Path) -> dict[str, list[str]]:
         """Build the same lake on DuckDB; what differs, by table."""

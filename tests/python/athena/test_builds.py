@@ -27,9 +27,8 @@ def test_builds_are_idempotent_and_equal_a_full_refresh(shop: Shop) -> None:
     # Both runs of the last cutoff, whose first week is the one that was landed.
     assert shop.athena.rows(f"{n_actuals} where week_end_date = date '{shop.last_week}'") == [["6"]]
 
-    shop.ask_for(throttle_rate=0.15, seed=SEED)
-    shop.athena.build()
-    shop.ask_for()
+    with shop.faults(throttle_rate=0.15, seed=SEED):
+        shop.athena.build()
     assert differences(new, shop.tables()) == {}
 
     shop.command("build", "--full-refresh")

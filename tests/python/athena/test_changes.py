@@ -55,11 +55,9 @@ def test_a_build_that_fails_leaves_the_tables_of_the_one_before(shop: Shop) -> N
     shop.land_weeks(1)
     with Reader(shop) as reader:
         before = reader.digests()
-        shop.ask_for(
-            fail_queries={"match": "fct_forecast_vs_actual__dbt_tmp", "error": "INTERNAL_ERROR"}
-        )
-        printed = shop.command("build", code=1)
-        shop.ask_for()
+        fault = {"match": "fct_forecast_vs_actual__dbt_tmp", "error": "INTERNAL_ERROR"}
+        with shop.faults(fail_queries=fault):
+            printed = shop.command("build", code=1)
         assert "model fct_forecast_vs_actual" in printed
         assert "a fault that was asked for" in printed
         assert "--resume" in printed
@@ -81,17 +79,16 @@ def test_failing_queries_and_expired_results_are_tried_again_or_told(
     cutoffs = warehouse.cutoffs()
     assert cutoffs
     fault = {"match": "exp_cutoffs", "error": "INTERNAL_ERROR", "retryable": True}
-    shop.ask_for(fail_queries={**fault, "count": 2})
-    assert warehouse.cutoffs() == cutoffs
+    with shop.faults(fail_queries={**fault, "count": 2}):
+        assert warehouse.cutoffs() == cutoffs
     for lasting in ({**fault, "count": 3}, {**fault, "retryable": False}):
-        shop.ask_for(fail_queries=lasting)
-        with pytest.raises(RunError, match="INTERNAL_ERROR: a fault that was asked for"):
+        with (
+            shop.faults(fail_queries=lasting),
+            pytest.raises(RunError, match="INTERNAL_ERROR: a fault that was asked for"),
+        ):
             warehouse.cutoffs()
-    shop.ask_for(expire_results=True)
-    printed = shop.command("export", code=1)
-    shop.ask_for()
-    assert "was not found" in printed
-    assert "salescast run --resume" in printed
+    with shop.faults(expire_results=True), pytest.raises(RunError, match="not there any more"):
+        warehouse.cutoffs()
 
 
 @pytest.mark.timeout(900)
