@@ -4,15 +4,17 @@
     Columns and types come from the sources' YAML, so a warehouse can be built
     on a lake that holds no file yet. Runs at the start of dbt's commands, or
     by itself: dbt run-operation create_lake_sources.
+
+    move: on Athena, let tables that stand on another lake move to this one.
 #}
-{% macro create_lake_sources() -%}
+{% macro create_lake_sources(move=false) -%}
     {%- set commands = ['build', 'run', 'test', 'seed', 'show', 'retry', 'run-operation'] -%}
     {%- if execute and flags.WHICH in commands -%}
         {%- set nodes = graph.sources.values() | selectattr('source_name', 'equalto', 'lake') | list -%}
         {%- do create_schema_of_lake(nodes[0]) -%}
-        {%- do refuse_other_holder(nodes[0]) -%}
+        {%- do refuse_other_holder(nodes[0], move) -%}
         {%- for node in nodes -%}
-            {%- do create_lake_source(node) -%}
+            {%- do create_lake_source(node, move) -%}
         {%- endfor -%}
     {%- endif -%}
 {%- endmacro %}
@@ -23,11 +25,11 @@
     {%- endif -%}
 {%- endmacro %}
 
-{% macro create_lake_source(node) -%}
-    {{ return(adapter.dispatch('create_lake_source', 'salescast')(node)) }}
+{% macro create_lake_source(node, move) -%}
+    {{ return(adapter.dispatch('create_lake_source', 'salescast')(node, move)) }}
 {%- endmacro %}
 
-{% macro default__create_lake_source(node) -%}
+{% macro default__create_lake_source(node, move) -%}
     {{ exceptions.raise_compiler_error("create_lake_source has no implementation for adapter " ~ target.type) }}
 {%- endmacro %}
 
@@ -36,7 +38,7 @@
 
     Athena reads timestamps of files in milliseconds, so they are rounded here too.
 #}
-{% macro duckdb__create_lake_source(node) -%}
+{% macro duckdb__create_lake_source(node, move) -%}
     {%- set files = lake_path() ~ '/' ~ node.identifier ~ '/*.parquet' -%}
     {%- set quoted_files = "'" ~ files | replace("'", "''") ~ "'" -%}
     {%- set n_files = run_query('select count(*) from glob(' ~ quoted_files ~ ')').columns[0].values()[0] -%}
@@ -57,10 +59,10 @@
 {%- endmacro %}
 
 {# An external table on the folder; files are found when it is read, so a landing registers nothing. #}
-{% macro athena__create_lake_source(node) -%}
+{% macro athena__create_lake_source(node, move) -%}
     {%- set columns = [] -%}
     {%- for column in node.columns.values() -%}
         {%- do columns.append((column.name, ddl_data_type(column.data_type))) -%}
     {%- endfor -%}
-    {%- do ensure_external_table(node, node.identifier, columns, 'stored as parquet') -%}
+    {%- do ensure_external_table(node, node.identifier, columns, 'stored as parquet', move) -%}
 {%- endmacro %}

@@ -6,18 +6,18 @@
     a holder who died. A command that salescast starts knows its own lock by
     SALESCAST_LOCK_TOKEN.
 #}
-{% macro refuse_other_holder(node) -%}
-    {{ return(adapter.dispatch('refuse_other_holder', 'salescast')(node)) }}
+{% macro refuse_other_holder(node, move) -%}
+    {{ return(adapter.dispatch('refuse_other_holder', 'salescast')(node, move)) }}
 {%- endmacro %}
 
-{% macro default__refuse_other_holder(node) -%}
+{% macro default__refuse_other_holder(node, move) -%}
     {{ exceptions.raise_compiler_error("refuse_other_holder has no implementation for adapter " ~ target.type) }}
 {%- endmacro %}
 
-{% macro duckdb__refuse_other_holder(node) -%}
+{% macro duckdb__refuse_other_holder(node, move) -%}
 {%- endmacro %}
 
-{% macro athena__refuse_other_holder(node) -%}
+{% macro athena__refuse_other_holder(node, move) -%}
     {%- if flags.WHICH not in ['test', 'show'] -%}
         {%- set columns = ['owner', 'command', 'host', 'pid', 'since', 'heartbeat_at'] -%}
         {%- set types = [] -%}
@@ -25,7 +25,7 @@
             {%- do types.append((column, 'string')) -%}
         {%- endfor -%}
         {%- set table = ensure_external_table(
-            node, 'lock', types, "row format serde 'org.openx.data.jsonserde.JsonSerDe'"
+            node, 'lock', types, "row format serde 'org.openx.data.jsonserde.JsonSerDe'", move
         ) -%}
         {%- set oldest = modules.datetime.datetime.now(modules.pytz.utc) - modules.datetime.timedelta(minutes=10) -%}
         {%- set token = env_var('SALESCAST_LOCK_TOKEN', '') | replace("'", "''") -%}

@@ -5,13 +5,14 @@
     a table, and everything after it, without an error.
 
     sources: relations that must have a row.
+    only: which rows of the model count; default all.
 #}
-{% macro refuse_empty_source(sources) -%}
+{% macro refuse_empty_source(sources, only='true') -%}
     {%- if execute -%}
         {%- set held = load_relation(this) -%}
         {%- if held is not none and not held.is_view -%}
             {%- set counts = [] -%}
-            {%- for relation in [held] + sources -%}
+            {%- for relation in [held ~ ' where ' ~ only] + sources -%}
                 {%- do counts.append('(select count(*) from (select 1 as n from ' ~ relation ~ ' limit 1) as first_row)') -%}
             {%- endfor -%}
             {%- set found = run_query('select ' ~ counts | join(', ')).rows[0] -%}

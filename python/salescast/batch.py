@@ -143,9 +143,10 @@ class Batch:
 
     def land_steps(self) -> None:
         """Land the attempts that the lake does not have yet, one file each."""
+        landed = set(self._lake.names("run_steps"))
         for n, attempt in enumerate(self.record.attempts, start=1):
             name = f"{self.record.batch_id}-{n:04d}"
-            if not self._lake.has_file("run_steps", name):
+            if name not in landed:
                 row = {
                     **attempt.model_dump(),
                     "batch_id": self.record.batch_id,

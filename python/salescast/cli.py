@@ -480,6 +480,8 @@ def build(selector: str | None, full_refresh: bool, as_json: bool) -> None:
         if selector != "pre_predict":
             published = warehouse.publish()
             progress.say(f"published: {published}")
+        if (spent := warehouse.spent()) is not None:
+            progress.say(f"in all: {spent}")
     if as_json:
         _print_json(
             {

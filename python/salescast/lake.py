@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from salescast.errors import RunError, Taken
@@ -126,8 +127,12 @@ _ARROW_TYPES: dict[str, pa.DataType] = {
     "integer": pa.int32(),
     "double": pa.float64(),
     "date": pa.date32(),
-    "timestamp": pa.timestamp("us"),
+    # Athena reads milliseconds; finer values are rounded or refused.
+    "timestamp": pa.timestamp("ms"),
 }
+_SQL_TYPES = {kind: "timestamp_ms" if kind == "timestamp" else kind for kind in _ARROW_TYPES}
+"""DuckDB's words for the types."""
+
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_ROOM_TEXT = re.compile(r"no space left|file too large|disk quota|not enough disk", re.I)
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -285,9 +290,13 @@ class Lake:
         schema = _schema(table)
         files = self.files(table)
         if not files:
-            nulls = ", ".join(f'cast(null as {kind}) as "{name}"' for name, kind in schema.items())
+            nulls = ", ".join(
+                f'cast(null as {_SQL_TYPES[kind]}) as "{name}"' for name, kind in schema.items()
+            )
             return f"select {nulls} where false"
-        columns = ", ".join(f'cast("{name}" as {kind}) "{name}"' for name, kind in schema.items())
+        columns = ", ".join(
+            f'cast("{name}" as {_SQL_TYPES[kind]}) "{name}"' for name, kind in schema.items()
+        )
         # A path with [ or * in it would be read as a pattern.
         paths = ", ".join(sql_text(glob.escape(str(path))) for path in files)
         return (
@@ -381,7 +390,8 @@ class Lake:
         found = [row[0] for row in con.execute(f"describe {query}", parameters).fetchall()]
         _check_columns(table, found)
         columns = ", ".join(
-            f'cast({SCHEMA_VERSION if name not in found else _quoted(name)} as {kind}) as "{name}"'
+            f"cast({SCHEMA_VERSION if name not in found else _quoted(name)} as {_SQL_TYPES[kind]})"
+            f' as "{name}"'
             for name, kind in LAKE_SCHEMAS[table].items()
         )
         footer = ", ".join(f"{_quoted(k)}: {sql_text(v)}" for k, v in (metadata or {}).items())
@@ -445,7 +455,12 @@ def _fit(table: pa.Table, schema: pa.Schema) -> pa.Table:
     if "schema_version" not in table.schema.names:
         versions = pa.array([SCHEMA_VERSION] * table.num_rows, pa.int32())
         table = table.append_column("schema_version", versions)
-    return table.select(schema.names).cast(schema)
+    # Files of earlier versions have microseconds.
+    columns = [
+        pc.cast(table[each.name], options=pc.CastOptions(each.type, allow_time_truncate=True))
+        for each in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
 
 
 def _check_columns(table: str, found: Sequence[str]) -> None:

@@ -148,7 +148,7 @@ class _Lock:
             if held is None:
                 return False
             _log.warning("took the lock over from %s", _told(held))
-            return not self._is_dead(held) and held.age_seconds < 2 * self._heartbeat_seconds
+            return not self._is_dead(held)
         raise self._refusal(held)
 
     def keep_alive(self) -> None:

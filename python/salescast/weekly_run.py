@@ -44,6 +44,7 @@ from salescast.load import land_run
 from salescast.models import SNAIVE, Model, read_models
 from salescast.settings import Settings
 from salescast.warehouse import Landed, Warehouse, open_warehouse
+from salescast.warehouse.landed import read_lower_bound
 
 
 @dataclass(frozen=True)
@@ -377,7 +378,7 @@ def _load(week: Week, run: RunRecord) -> str:
         run,
         files,
         batch_id=week.batch.record.batch_id,
-        lower_bound=week.warehouse.landed().lower_bound,
+        lower_bound=read_lower_bound(week.lake),
         facts={
             "forecaster": week.forecaster.name if run.recipe == "deepar" else "warehouse",
             "seed": model.seed,

@@ -215,8 +215,10 @@ def test_what_cannot_help_is_not_tried_again(
 
 
 def test_each_attempt_of_an_unload_has_a_prefix_of_its_own(
-    athena: Athena, settings: Settings, waits: list[float]
+    athena: Athena, settings: Settings, waits: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    deleted: list[str] = []
+    monkeypatch.setattr(Prefix, "delete_all", lambda prefix: deleted.append(prefix.uri))
     athena.fails("1", retryable=True)
     athena.carries_out("2")
     athena.carries_out("3")
@@ -228,6 +230,7 @@ def test_each_attempt_of_an_unload_has_a_prefix_of_its_own(
     places = [found[1] for text in sent if (found := re.match(pattern, text))]
     assert len(set(places)) == 3
     assert (made.uri, again.uri) == (places[1], places[2])
+    assert deleted == [places[0]]
     assert [text.rsplit("'", 2)[1] for text in sent] == ["JSON", "JSON", "PARQUET"]
 
 
@@ -332,8 +335,8 @@ def test_only_unfinished_statements_of_this_schemas_dbt_are_stopped(
     add, list_them = athena.stubber.add_response, "list_query_executions"
     page = {"WorkGroup": "forecasts", "MaxResults": 50}
     add(list_them, {"QueryExecutionIds": first, "NextToken": "more"}, page)
-    add("batch_get_query_execution", {"QueryExecutions": executions})
     add(list_them, {"QueryExecutionIds": ["x"]}, page | {"NextToken": "more"})
+    add("batch_get_query_execution", {"QueryExecutions": executions})
     add("batch_get_query_execution", {"QueryExecutions": [left("x", "QUEUED", "salescast")]})
     for execution_id in ("3", "x"):
         add("stop_query_execution", {}, {"QueryExecutionId": execution_id})
@@ -347,6 +350,29 @@ def test_only_unfinished_statements_of_this_schemas_dbt_are_stopped(
     )
     assert AthenaClient(athena.client, settings).stop_left_behind() == 2
     assert waits == [2.0, 2.0]
+
+
+def test_what_dbt_sends_in_a_build_is_counted_also_if_it_fails(
+    athena: Athena, settings: Settings
+) -> None:
+    def scanned(execution_id: str, database: str, size: int) -> dict[str, Any]:
+        made = left(execution_id, "SUCCEEDED", database)
+        return made | {"Statistics": {"DataScannedInBytes": size}}
+
+    add, list_them = athena.stubber.add_response, "list_query_executions"
+    add(list_them, {"QueryExecutionIds": ["2", "1"]})
+    add(list_them, {"QueryExecutionIds": ["5", "4", "3", "2", "1"]})
+    new = [
+        scanned("5", "salescast", 20_000_000),
+        scanned("4", "another", 7),
+        scanned("3", "salescast", 5),
+    ]
+    asked = {"QueryExecutionIds": ["5", "4", "3"]}
+    add("batch_get_query_execution", {"QueryExecutions": new}, asked)
+    client = AthenaClient(athena.client, settings)
+    with pytest.raises(ValueError, match="the build"), client.counting_dbt():
+        raise ValueError("the build failed")
+    assert (client.spent.n_statements, client.spent.scanned_bytes) == (2, 20_000_005)
 
 
 def test_an_account_without_statements_has_none_left_behind(

@@ -15,7 +15,7 @@ import pytest
 from salescast.errors import RunError
 from salescast.lake import LAKE_SCHEMAS, Lake, arrow_schema, sortable_id
 
-MOMENT = datetime(2026, 11, 22, 13, 14, 15, 123456)
+MOMENT = datetime(2026, 11, 22, 13, 14, 15, 123000)
 CHAMPION = {"model_id": "deepar", "reason": "best", "set_at": MOMENT}
 
 

@@ -33,7 +33,7 @@ from salescast.s3 import Prefix, open_prefix
 from salescast.settings import load_settings
 from salescast.warehouse import Encoding
 
-MOMENT = datetime(2026, 11, 22, 13, 14, 15, 123456)
+MOMENT = datetime(2026, 11, 22, 13, 14, 15, 123000)
 CHAMPION = {"model_id": "deepar", "reason": "best", "set_at": MOMENT}
 
 APPEND = """

@@ -92,13 +92,9 @@ class FakeWarehouse:
     def landed(self) -> Landed:
         requests = self.lake.read("requested_cutoffs")["request_id"].to_pylist()
         newest_request = max(requests, default=None)
-        return Landed(
-            self.world.data_hash, FIRST, self.world.newest, "saturday", 0.0, newest_request
-        )
+        return Landed(self.world.data_hash, FIRST, self.world.newest, "saturday", newest_request)
 
-    def build(
-        self, selector: str | None, *, full_refresh: bool = False, exclude_unit_tests: bool = True
-    ) -> BuildResult:
+    def build(self, selector: str | None, *, full_refresh: bool = False) -> BuildResult:
         self.world.work("build", str(selector))
         if selector == "pre_predict":
             rows = self.lake.read("requested_cutoffs").to_pylist()
@@ -216,7 +212,7 @@ class FakeForecaster:
 
 
 def a_record(**changes: Any) -> BatchRecord:
-    world_landed = Landed("data-1", FIRST, NEWEST, "saturday", 0.0, None)
+    world_landed = Landed("data-1", FIRST, NEWEST, "saturday", None)
     values: dict[str, Any] = {
         "landed": world_landed,
         "models": list(MODELS.values()),
@@ -540,7 +536,7 @@ def test_a_trained_model_of_another_length_is_refused(whole: World) -> None:
         ({"cutoffs": [date(2027, 1, 2)]}, "cutoff 2027-01-02 is outside"),
         ({"backtests": 200}, "is outside the landed sales"),
         ({"backtests": -1}, "cannot be negative"),
-        ({"landed": Landed("x", None, None, None, None, None)}, "No sales are landed"),
+        ({"landed": Landed("x", None, None, None, None)}, "No sales are landed"),
     ],
 )
 def test_what_cannot_work_is_refused_before_the_batch(

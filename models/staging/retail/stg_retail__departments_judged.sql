@@ -1,4 +1,7 @@
-{{ config(materialized='table') }}
+{{ config(
+    materialized='table',
+    pre_hook="{{ refuse_empty_source([source('lake', 'raw_departments')]) }}"
+) }}
 
 with
 

@@ -248,7 +248,8 @@ def _lake_tables(aws: _Aws) -> Outcome:
             f"{database}.{name} stands on another lake.",
             where=location,
             fix=f"Set SALESCAST_LAKE to that lake, or SALESCAST_SCHEMA to a prefix of its own for "
-            f"{lake}. If {database} shall move to {lake}, `salescast build` moves it.",
+            f"{lake}. If the lake has moved there: dbt run-operation create_lake_sources --args "
+            "'{move: true}'.",
         )
         for name, location in sorted(held.items())
         if location != f"{lake}/{name}"

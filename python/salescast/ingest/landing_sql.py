@@ -51,7 +51,7 @@ def landing_query(
         ]
     selected += [
         "$load_id as load_id",
-        "$loaded_at::timestamp as loaded_at",
+        "date_trunc('milliseconds', $loaded_at::timestamp) as loaded_at",
         "$source_file as source_file",
         "source_row",
     ]

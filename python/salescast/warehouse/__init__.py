@@ -15,15 +15,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BuildResult:
-    """What one dbt invocation did; `seconds` are dbt's own, without its start-up.
-
-    `scanned_bytes` has a number for each node whose engine tells what it read.
-    """
+    """What a build did; `seconds` are dbt's own, without its start-up."""
 
     seconds: float
     n_nodes: int
     warnings: tuple[str, ...] = ()
-    scanned_bytes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,7 +44,6 @@ class Landed:
     first_date: date | None
     last_date: date | None
     week_ends_on: str | None
-    lower_bound: float | None
     cutoff_request: str | None
 
 
@@ -102,9 +97,7 @@ class Warehouse(Protocol):
     def landed(self) -> Landed:
         """What the lake holds now."""
 
-    def build(
-        self, selector: str | None, *, full_refresh: bool = False, exclude_unit_tests: bool = True
-    ) -> BuildResult:
+    def build(self, selector: str | None, *, full_refresh: bool = False) -> BuildResult:
         """Run the models, seeds and tests of a selector, or all of them.
 
         Raises:

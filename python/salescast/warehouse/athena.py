@@ -1,7 +1,7 @@
 """The production warehouse: dbt on Athena, a lake on S3.
 
-Rows of forecasts and of training leave Athena by UNLOAD and are copied by S3; only what a file of
-this home is made of passes through here, as bytes.
+Rows leave Athena by UNLOAD. Training files are copied by S3 and never come here; forecasts of SQL
+models and inference files come as files, not as result sets.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
+from botocore.exceptions import BotoCoreError, ClientError
 
 from salescast.aws import client, open_session
 from salescast.child import Progress
@@ -63,9 +64,7 @@ class AthenaWarehouse:
         ).rows
         return read_landed(lake, *bounds)
 
-    def build(
-        self, selector: str | None, *, full_refresh: bool = False, exclude_unit_tests: bool = True
-    ) -> BuildResult:
+    def build(self, selector: str | None, *, full_refresh: bool = False) -> BuildResult:
         """Run the models, seeds and tests of a selector, or all of them.
 
         Unit tests are left out: they run on DuckDB. A full refresh builds what incremental models
@@ -80,20 +79,21 @@ class AthenaWarehouse:
         selection = ["--selector", selector] if selector else []
         # Incremental models are all among those that come after the prediction.
         if not full_refresh or selector == "pre_predict":
-            return self._build(selection)
+            return self._build(selector or "everything", selection)
         phases = [
-            self._build(selection or ["--exclude", f"{_INCREMENTAL}+"]),
+            self._build("what facts are made from", selection or ["--exclude", f"{_INCREMENTAL}+"]),
             # Their tests come with the next phase, when what they are compared with is new too.
             self._build(
-                ["--select", _INCREMENTAL, "--exclude-resource-type", "test"], full_refresh=True
+                "facts from nothing",
+                ["--select", _INCREMENTAL, "--exclude-resource-type", "test"],
+                full_refresh=True,
             ),
-            self._build(["--select", f"{_INCREMENTAL}+"]),
+            self._build("what follows from facts", ["--select", f"{_INCREMENTAL}+"]),
         ]
         return BuildResult(
             seconds=sum(phase.seconds for phase in phases),
             n_nodes=sum(phase.n_nodes for phase in phases),
             warnings=tuple(warning for phase in phases for warning in phase.warnings),
-            scanned_bytes=tuple(each for phase in phases for each in phase.scanned_bytes),
         )
 
     def cutoffs(self) -> list[Cutoff]:
@@ -248,22 +248,23 @@ class AthenaWarehouse:
         environment = settings.environment() | {"AWS_REGION": str(self._session.region_name)}
         return DbtProject(settings.project, settings.home, environment)
 
-    def _build(self, selection: Sequence[str], *, full_refresh: bool = False) -> BuildResult:
-        result = dbt_build(
-            self._project,
-            selection,
-            full_refresh=full_refresh,
-            exclude_unit_tests=True,
-            progress=self._progress,
-            failing_rows=self._failing_rows,
-        )
-        self._athena.count(*result.scanned_bytes)
-        return result
+    def _build(
+        self, what: str, selection: Sequence[str], *, full_refresh: bool = False
+    ) -> BuildResult:
+        with self._athena.counting_dbt():
+            return dbt_build(
+                self._project,
+                what,
+                selection,
+                full_refresh=full_refresh,
+                progress=self._progress,
+                failing_rows=self._failing_rows,
+            )
 
     def _failing_rows(self, sql: str) -> list[str]:
         try:
             found = self._athena.query(f"select * from ({sql}) as failed limit 5")
-        except RunError as error:
+        except (RunError, BotoCoreError, ClientError) as error:
             return [f"(the rows could not be read: {error})"]
         return [
             ", ".join(f"{name} = {value}" for name, value in zip(found.columns, row, strict=True))
@@ -318,9 +319,11 @@ class AthenaWarehouse:
         """The rows of a query as files that are there while the block runs."""
         written = self._unload(query, form)
         self._settings.spill.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=self._settings.spill, prefix="unload-") as folder:
-            yield written.download_all(sorted(written.sizes("")), Path(folder))
-        written.delete_all()
+        try:
+            with TemporaryDirectory(dir=self._settings.spill, prefix="unload-") as folder:
+                yield written.download_all(sorted(written.sizes("")), Path(folder))
+        finally:
+            written.delete_all()
 
     def _work(self, folder: Path) -> Prefix:
         """The prefix that is named like a folder of the batches."""

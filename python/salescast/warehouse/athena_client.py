@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
+from itertools import takewhile
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -24,6 +25,7 @@ _ATTEMPTS = 3
 _LEAST_BILLED = 10_000_000
 _BYTES_A_TB = 1_000_000_000_000
 _NEWEST_EXECUTIONS = 150
+_MOST_NEW = 5000
 _EXECUTIONS_A_CALL = 50
 _UNFINISHED = {"QUEUED", "RUNNING"}
 
@@ -128,31 +130,47 @@ class AthenaClient:
         Raises:
             RunError: It failed, also when it was tried again; holds Athena's reason.
         """
-        made = temp
+        attempts: list[Prefix] = []
 
         def statement() -> str:
             # A prefix of its own for each attempt: a failed one leaves files behind.
-            nonlocal made
-            made = temp.below(secrets.token_hex(8))
-            return f"unload ({query}) to '{made.uri}/' with (format = '{form}')"
+            attempts.append(temp.below(secrets.token_hex(8)))
+            return f"unload ({query}) to '{attempts[-1].uri}/' with (format = '{form}')"
 
-        self._finish(statement)
-        return made
+        try:
+            self._finish(statement)
+        except BaseException:
+            attempts[-1].delete_all()
+            raise
+        finally:
+            for failed in attempts[:-1]:
+                failed.delete_all()
+        return attempts[-1]
+
+    @contextmanager
+    def counting_dbt(self) -> Iterator[None]:
+        """Count the statements that dbt sends for this schema in the block, also if it fails."""
+        before = set(self._newest_ids(_EXECUTIONS_A_CALL))
+        try:
+            yield
+        finally:
+            try:
+                new = list(takewhile(lambda each: each not in before, self._newest_ids(_MOST_NEW)))
+                self.count(*(_scanned(e) for e in self._executions(new) if self._is_of_dbt(e)))
+            except (BotoCoreError, ClientError) as error:
+                _log.warning("what the build has cost could not be told: %s", error)
 
     def stop_left_behind(self) -> int:
-        """Stop the statements that a killed dbt of this schema has left; returns their number."""
-        pages = self._athena.get_paginator("list_query_executions").paginate(
-            WorkGroup=self._settings.athena_work_group,
-            PaginationConfig={"MaxItems": _NEWEST_EXECUTIONS, "PageSize": _EXECUTIONS_A_CALL},
-        )
-        stopped: list[str] = []
-        for page in pages:
-            ids = page.get("QueryExecutionIds", [])
-            stopped += [
-                each["QueryExecutionId"]
-                for each in self._executions(ids)
-                if each["Status"]["State"] in _UNFINISHED and self._is_of_dbt(each)
-            ]
+        """Stop the unfinished statements of dbt on this schema; returns their number.
+
+        The caller holds the lock, so they are of a dbt that was killed, or of one that somebody
+        started by hand and that must not build beside this command.
+        """
+        stopped = [
+            each["QueryExecutionId"]
+            for each in self._executions(list(self._newest_ids(_NEWEST_EXECUTIONS)))
+            if each["Status"]["State"] in _UNFINISHED and self._is_of_dbt(each)
+        ]
         for execution_id in stopped:
             self._athena.stop_query_execution(QueryExecutionId=execution_id)
         waiting = stopped
@@ -164,6 +182,15 @@ class AthenaClient:
                 if each["Status"]["State"] in _UNFINISHED
             ]
         return len(stopped)
+
+    def _newest_ids(self, most: int) -> Iterator[str]:
+        """Ids of the work group's executions, newest first."""
+        pages = self._athena.get_paginator("list_query_executions").paginate(
+            WorkGroup=self._settings.athena_work_group,
+            PaginationConfig={"MaxItems": most, "PageSize": _EXECUTIONS_A_CALL},
+        )
+        for page in pages:
+            yield from page.get("QueryExecutionIds", [])
 
     def _executions(self, ids: list[str]) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
@@ -185,7 +212,7 @@ class AthenaClient:
             sql = statement()
             execution = self._carry_out(sql)
             execution_id = str(execution["QueryExecutionId"])
-            self.count(int(execution.get("Statistics", {}).get("DataScannedInBytes", 0)))
+            self.count(_scanned(execution))
             status = execution["Status"]
             if status["State"] == "SUCCEEDED":
                 return execution_id
@@ -248,3 +275,7 @@ class AthenaClient:
                 fix="See that nothing deletes results there within the hour. Then give the command "
                 "again; a batch goes on with `salescast run --resume`.",
             ) from error
+
+
+def _scanned(execution: dict[str, Any]) -> int:
+    return int(execution.get("Statistics", {}).get("DataScannedInBytes", 0))

@@ -51,20 +51,20 @@ class DbtProject:
 
 def dbt_build(
     project: DbtProject,
+    what: str,
     selection: Sequence[str],
     *,
     full_refresh: bool,
-    exclude_unit_tests: bool,
     progress: Progress,
     failing_rows: FailingRows,
 ) -> BuildResult:
-    """Run `dbt build` on a selector.
+    """Run `dbt build` without unit tests, which no data can change.
 
     Args:
         project: The project and the home it builds into.
+        what: What is built, in a few words that progress and errors name.
         selection: dbt's arguments that select nodes; empty for the whole project.
         full_refresh: Rebuild incremental models from nothing.
-        exclude_unit_tests: Leave out unit tests, which no data can change.
         progress: Told how many nodes are done.
         failing_rows: Looks up rows of a failed data test once dbt has let go of the warehouse.
 
@@ -76,15 +76,13 @@ def dbt_build(
         "build",
         *_places(project),
     ]
-    command += selection
+    command += [*selection, "--exclude-resource-type", "unit_test"]
     if full_refresh:
         command.append("--full-refresh")
-    if exclude_unit_tests:
-        command += ["--exclude-resource-type", "unit_test"]
 
     results_file = project.target / "run_results.json"
     results_file.unlink(missing_ok=True)
-    task = " ".join(["dbt build", *selection[1:2]])
+    task = f"dbt build {what}"
     events = _Events(task, progress)
     log = project.logs / "last_build.jsonl"
     progress(f"{task}: starting")
@@ -132,15 +130,7 @@ def dbt_build(
         seconds=float(results.get("elapsed_time", 0.0)),
         n_nodes=len(results["results"]),
         warnings=warned,
-        scanned_bytes=_scanned_bytes(results),
     )
-
-
-def _scanned_bytes(results: Mapping[str, Any]) -> tuple[int, ...]:
-    """Bytes that each node's statement read, where the adapter tells them."""
-    answers = [result.get("adapter_response") or {} for result in results["results"]]
-    found = [answer.get("data_scanned_in_bytes") for answer in answers]
-    return tuple(int(each) for each in found if each is not None)
 
 
 def create_lake_sources(project: DbtProject) -> None:
@@ -173,7 +163,7 @@ def create_lake_sources(project: DbtProject) -> None:
 
 def _dbt(project: DbtProject, *options: str) -> list[str]:
     return [
-        *(sys.executable, "-W", "ignore::RuntimeWarning", "-m", "dbt.cli.main"),
+        *(sys.executable, "-W", "ignore::RuntimeWarning", "-m", "salescast.warehouse.dbt_program"),
         *options,
         *("--no-version-check", "--no-send-anonymous-usage-stats"),
         *("--log-path", str(project.logs)),

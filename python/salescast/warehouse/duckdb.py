@@ -44,9 +44,7 @@ class DuckDBWarehouse:
         assert row is not None
         return read_landed(lake, row[0], row[1])
 
-    def build(
-        self, selector: str | None, *, full_refresh: bool = False, exclude_unit_tests: bool = True
-    ) -> BuildResult:
+    def build(self, selector: str | None, *, full_refresh: bool = False) -> BuildResult:
         """Run the models, seeds and tests of a selector, or all of them.
 
         Raises:
@@ -56,9 +54,9 @@ class DuckDBWarehouse:
         settings.spill.mkdir(parents=True, exist_ok=True)
         return dbt_build(
             DbtProject(settings.project, settings.home, settings.environment()),
+            selector or "everything",
             ["--selector", selector] if selector else [],
             full_refresh=full_refresh,
-            exclude_unit_tests=exclude_unit_tests,
             progress=self._progress,
             failing_rows=self._failing_rows,
         )

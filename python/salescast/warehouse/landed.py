@@ -33,18 +33,17 @@ def sales_bounds_sql(relation: Callable[[str], str]) -> str:
     """
 
 
+def read_lower_bound(lake: Lake) -> float | None:
+    """The least that a forecast may be, as the newest settings say; None for no bound."""
+    bound = _newest_source(lake)[1].get("lower_bound")
+    return float(bound) if bound else None
+
+
 def read_landed(lake: Lake, first_date: date | None, last_date: date | None) -> Landed:
     """What the lake holds now, with the dates that the engine found."""
     retracted = set(lake.read("raw_retractions")["load_id"].to_pylist())
     loads = sorted(set(lake.read("raw_loads")["load_id"].to_pylist()) - retracted)
-    rows = lake.read("settings").to_pylist()
-    settings_id = max((row["settings_id"] for row in rows), default=None)
-    source = {
-        row["attribute"]: row["value"]
-        for row in rows
-        if row["settings_id"] == settings_id and row["section"] == "source"
-    }
-    lower_bound = source.get("lower_bound")
+    settings_id, source = _newest_source(lake)
     requests = lake.read("requested_cutoffs")["request_id"].to_pylist()
     known = [*loads, *([settings_id] if settings_id else [])]
     return Landed(
@@ -52,6 +51,16 @@ def read_landed(lake: Lake, first_date: date | None, last_date: date | None) -> 
         first_date=first_date,
         last_date=last_date,
         week_ends_on=source.get("week_ends_on"),
-        lower_bound=float(lower_bound) if lower_bound else None,
         cutoff_request=max(requests, default=None),
     )
+
+
+def _newest_source(lake: Lake) -> tuple[str | None, dict[str, str]]:
+    """Id of the newest settings, and what they say of the source."""
+    rows = lake.read("settings").to_pylist()
+    settings_id = max((row["settings_id"] for row in rows), default=None)
+    return settings_id, {
+        row["attribute"]: row["value"]
+        for row in rows
+        if row["settings_id"] == settings_id and row["section"] == "source"
+    }

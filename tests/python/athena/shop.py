@@ -33,10 +33,11 @@ Tables = dict[str, list[Path]]
 
 @dataclass
 class Shop:
-    """The chain; `n_weeks` are landed."""
+    """The chain; `n_weeks` are landed, and the last whole build took `build_seconds`."""
 
     athena: Athena
     n_weeks: int = 0
+    build_seconds: float = 60.0
     restated: int = field(default=0, repr=False)
 
     def command(self, *arguments: str | Path, code: int = 0, **variables: str) -> str:
@@ -149,6 +150,7 @@ class Reader(threading.Thread):
         self._athena = shop.athena
         self._queries = {name: _digest_sql(shop.athena, name) for name in shop.names()}
         self._seen: list[tuple[str, str]] = []
+        self.n_reads = 0
         self._ended = threading.Event()
 
     def __enter__(self) -> Reader:
@@ -164,8 +166,8 @@ class Reader(threading.Thread):
             for name in self._queries:
                 try:
                     self._seen.append((name, self.digest(name)))
-                except AssertionError as error:
-                    self._seen.append((name, str(error)))
+                except Exception as error:
+                    self._seen.append((name, f"{type(error).__name__}: {error}"))
                 time.sleep(0.1)
 
     def digest(self, name: str) -> str:
@@ -176,10 +178,12 @@ class Reader(threading.Thread):
         """All tables as they are now."""
         return {name: self.digest(name) for name in self._queries}
 
-    def seen(self) -> list[tuple[str, str]]:
-        """What was read since it was asked last, as table and digest."""
-        found, self._seen = self._seen, []
-        return found
+    def halves(self, before: dict[str, str], after: dict[str, str]) -> list[tuple[str, str]]:
+        """What was read since it was asked last and is neither state, as table and digest."""
+        seen, self._seen = self._seen, []
+        assert {name for name, _ in seen} == set(self._queries), "a table was never read"
+        self.n_reads += len(seen)
+        return [each for each in seen if each[1] not in (before[each[0]], after[each[0]])]
 
 
 def _digest_sql(athena: Athena, name: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +26,25 @@ def n_rows(athena: Athena, table: str, condition: str = "true") -> int:
     return int(str(count))
 
 
+@contextmanager
+def lake_elsewhere(athena: Athena) -> Iterator[None]:
+    """Take all files of the lake's tables away while the block runs."""
+    s3, bucket = athena.client("s3"), athena.stack.bucket
+    lake, aside = f"{athena.name}/lake", f"{athena.name}/aside"
+    names = [name for name in athena.keys(f"s3://{bucket}/{lake}") if name.endswith(".parquet")]
+
+    def move(source: str, target: str) -> None:
+        for name in names:
+            s3.copy({"Bucket": bucket, "Key": f"{source}/{name}"}, bucket, f"{target}/{name}")
+            s3.delete_object(Bucket=bucket, Key=f"{source}/{name}")
+
+    move(lake, aside)
+    try:
+        yield
+    finally:
+        move(aside, lake)
+
+
 def project_with(folder: Path, changes: dict[str, tuple[str, str]]) -> Path:
     """A copy of the dbt project with texts replaced in its files."""
     folder.mkdir()
@@ -43,11 +64,22 @@ def project_with(folder: Path, changes: dict[str, tuple[str, str]]) -> Path:
 @pytest.mark.timeout(900)
 def test_a_lake_without_files_empties_nothing(shop: Shop) -> None:
     before = shop.tables()
+    settings = shop.athena.rows("select * from shop_staging.stg_retail__settings")
+    with lake_elsewhere(shop.athena):
+        printed = shop.command("build", code=1)
+    assert "model stg_retail__settings" in printed
+    assert "has no row, but" in printed
+    assert differences(before, shop.tables()) == {}
+    assert shop.athena.rows("select * from shop_staging.stg_retail__settings") == settings
+
+
+@pytest.mark.timeout(900)
+def test_another_lake_does_not_take_the_place_of_this_one(shop: Shop) -> None:
     nowhere = f"s3://{shop.athena.stack.bucket}/shop/nowhere/lake"
     printed = shop.command("build", code=1, SALESCAST_LAKE=nowhere)
-    assert "has no row, but" in printed
+    assert f"stands on s3://{shop.athena.stack.bucket}/shop/lake/" in printed
     assert nowhere in printed
-    assert differences(before, shop.tables()) == {}
+    assert n_rows(shop.athena, "shop_lake.raw_sales") > 0
 
 
 @pytest.mark.timeout(900)
@@ -66,8 +98,7 @@ def test_a_build_that_fails_leaves_the_tables_of_the_one_before(shop: Shop) -> N
         shop.command("build")
         after = reader.digests()
         assert after[COMPARED] != before[COMPARED]
-        seen = reader.seen()
-    assert [each for each in seen if each[1] not in (before[each[0]], after[each[0]])] == []
+        assert reader.halves(before, after) == []
 
 
 def test_failing_queries_and_expired_results_are_tried_again_or_told(

@@ -95,9 +95,9 @@ class Athena:
         return sorted(target.iterdir())
 
     def command(self, *arguments: str) -> list[str]:
-        """The command line of dbt in this warehouse."""
+        """The command line of dbt in this warehouse, as the commands start it."""
         return [
-            *(sys.executable, "-m", "dbt.cli.main", *arguments),
+            *(sys.executable, "-m", "salescast.warehouse.dbt_program", *arguments),
             *("--project-dir", str(self.project), "--profiles-dir", str(self.project)),
             *(
                 "--target-path",
