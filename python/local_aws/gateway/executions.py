@@ -65,13 +65,10 @@ class _Engine:
         self,
         sql: str,
         *,
-        catalog: str = "awsdatacatalog",
         schema: str | None = None,
         session: Mapping[str, str] = {},
     ) -> TrinoResult:
-        result = self._trino.run(
-            sql, catalog=catalog, schema=schema, session=session, cancelled=self._cancelled
-        )
+        result = self._trino.run(sql, schema=schema, session=session, cancelled=self._cancelled)
         self.scanned_bytes += result.scanned_bytes
         return result
 

@@ -17,6 +17,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.test import EnvironBuilder
 
 from local_aws.gateway.requests import Requests, given
+from local_aws.gateway.sql.tables import UNLOAD_DATABASE
 
 Answer = tuple[int, dict[str, Any]]
 
@@ -73,6 +74,10 @@ _LISTS = {
     "GetTableVersions": ("TableVersions", 100),
     "GetPartitions": ("Partitions", 1000),
 }
+# A text in an expression, keys that are texts, and the value of a key that is null.
+_TEXT = "'(?:[^']|'')*'"
+_TEXTS = ("char", "string", "varchar")
+_NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
 class Glue:
@@ -94,6 +99,8 @@ class Glue:
             "GetTableVersions": self._get_table_versions,
             "DeleteTableVersion": self._delete_table_version,
             "GetPartitions": self._get_partitions,
+            "UpdatePartition": self._update_partition,
+            "BatchUpdatePartition": self._batch_update_partition,
             "GetColumnStatisticsForTable": _no_statistics,
             "GetColumnStatisticsForPartition": _no_statistics,
             "GetUserDefinedFunctions": lambda _: (200, {"UserDefinedFunctions": []}),
@@ -121,6 +128,10 @@ class Glue:
         own = self._own.get(operation)
         with self._lock:
             status, answer = own(request) if own else self._moto(operation, request)
+        if status == 200 and operation == "GetDatabases" and not of_trino:
+            # Where Trino writes what is unloaded is nobody else's.
+            listed = answer["DatabaseList"]
+            answer["DatabaseList"] = [each for each in listed if each["Name"] != UNLOAD_DATABASE]
         if status == 200 and operation in _LISTS:
             status, answer = _page(operation, request, answer)
         if status == 200 and of_trino:
@@ -217,7 +228,7 @@ class Glue:
 
     def _get_partitions(self, request: dict[str, Any]) -> Answer:
         """Filter here: moto does not know keys of types with a length, as varchar(1)."""
-        expression = request.pop("Expression", "")
+        expression = _with_angles(request.pop("Expression", ""))
         status, answer = self._moto("GetPartitions", request)
         if status != 200:
             return status, answer
@@ -230,14 +241,60 @@ class Glue:
             for key in table["Table"].get("PartitionKeys", [])
         ]
         holds = PartitionFilter(expression, SimpleNamespace(versions={"": {"PartitionKeys": keys}}))
+        compared = [key["Type"] not in _TEXTS and _names(expression, key["Name"]) for key in keys]
         try:
-            found = [p for p in answer["Partitions"] if holds(SimpleNamespace(partition_input=p))]
+            found = [
+                partition
+                for partition in answer["Partitions"]
+                if not _null_is_compared(compared, partition["Values"])
+                and holds(SimpleNamespace(partition_input=partition))
+            ]
         except JsonRESTError as error:
             return _error(error.error_type, error.message)
         if request.get("ExcludeColumnSchema"):
             for partition in found:
                 partition.get("StorageDescriptor", {}).pop("Columns", None)
         return 200, {"Partitions": found}
+
+    def _update_partition(self, request: dict[str, Any]) -> Answer:
+        """Refuse the values of another partition; moto has deleted the old one before it does."""
+        values = request["PartitionInput"].get("Values", request["PartitionValueList"])
+        if values != request["PartitionValueList"]:
+            table = {name: request[name] for name in ("DatabaseName", "TableName")}
+            status, _ = self._moto("GetPartition", table | {"PartitionValues": values})
+            if status == 200:
+                return _error("AlreadyExistsException", "Partition already exists.")
+        request["PartitionInput"]["Values"] = values
+        return self._moto("UpdatePartition", request)
+
+    def _batch_update_partition(self, request: dict[str, Any]) -> Answer:
+        errors = []
+        table = {name: request[name] for name in ("DatabaseName", "TableName")}
+        status, answer = self._table(request, request["TableName"])
+        if status != 200:
+            return status, answer
+        for entry in request["Entries"]:
+            status, answer = self._update_partition(table | entry)
+            if status != 200:
+                detail = {"ErrorCode": answer["__type"], "ErrorMessage": answer["message"]}
+                values = entry["PartitionValueList"]
+                errors.append({"PartitionValueList": values, "ErrorDetail": detail})
+        return 200, {"Errors": errors} if errors else {}
+
+
+def _with_angles(expression: str) -> str:
+    """The expression with `<>` for `!=`, which moto does not know."""
+    return re.sub(rf"({_TEXT})|!=", lambda found: found[1] or "<>", expression)
+
+
+def _names(expression: str, key: str) -> bool:
+    """Whether the expression is about the key."""
+    return re.search(rf"\b{re.escape(key)}\b", re.sub(_TEXT, "", expression)) is not None
+
+
+def _null_is_compared(compared: list[bool], values: list[str]) -> bool:
+    """Whether one of the keys that are compared is null, of which no comparison holds."""
+    return any(is_so and v == _NULL for is_so, v in zip(compared, values, strict=False))
 
 
 def _error(code: str, message: str) -> Answer:

@@ -60,15 +60,6 @@ def test_many_rows(connection: Any) -> None:
     assert frame["t"].isna().tolist() == [n % 2 == 1 for n in range(1, 2501)]
 
 
-def test_doubles_are_written_as_java_does(connection: Any) -> None:
-    numbers = "0, -0e0, 1e-3, 9.99e-4, 1e7, 9999999, 1e23, 4.9e-324, 1.7976931348623157e308, 0.1"
-    rows = connection.cursor().execute(
-        f"select array[x], cast(x as varchar) from unnest(array[{numbers}]) as u (x)",
-    )
-    for listed, text in rows.fetchall():
-        assert f"[{text}]" == str(listed) or [float(text)] == listed
-
-
 def test_a_cancelled_query(connection: Any) -> None:
     cursor = connection.cursor()
     series = "unnest(sequence(1, 10000))"

@@ -47,6 +47,11 @@ def processes_of(home: Path) -> list[str]:
     return found
 
 
+def left_in(home: Path) -> set[str]:
+    """What a stack has left in its folder, beside the lock of `up`."""
+    return {path.name for path in home.iterdir()} - {"lock"}
+
+
 def wait_until(holds: Any, seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
@@ -133,6 +138,7 @@ def test_a_second_stack_from_up_to_down(stack: Stack, home: Path) -> None:
     down = run(home, "down")
     assert (down.returncode, down.stdout) == (0, "Stopped.\n")
     assert processes_of(home) == []
+    assert left_in(home) == {"logs"}
     assert not any(listens(port) for port in ports)
     assert stack.runs
     assert run(home, "down").stdout == f"Nothing is running in {home}.\n"
@@ -151,6 +157,7 @@ def test_an_interrupted_up_leaves_nothing(home: Path, number: signal.Signals) ->
     up.send_signal(number)
     assert up.wait(20) != 0
     assert processes_of(home) == []
+    assert left_in(home) == {"logs"}
     assert Stack(home).processes == {}
 
 
@@ -181,6 +188,12 @@ def test_two_ups_at_once(home: Path) -> None:
     for each in (first, second):
         assert each.wait(20) != 0
     assert processes_of(home) == []
+
+
+def test_a_down_during_an_up(home: Path) -> None:
+    urls = dict.fromkeys(("ministack", "gateway", "trino"), "http://127.0.0.1:1")
+    with pytest.raises(StackError, match="was stopped meanwhile"):
+        Stack(home)._wait(urls)
 
 
 def test_too_little_memory(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

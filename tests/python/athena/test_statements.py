@@ -114,6 +114,9 @@ def hive(db: Database, table: str, query: str, more: str = "") -> str:
     )
 
 
+PARTITIONED = "partitioned_by=ARRAY['q'],"
+
+
 def iceberg(db: Database, table: str, query: str, more: str = "") -> str:
     """A CTAS of an Iceberg table as dbt-athena writes it."""
     return (
@@ -121,6 +124,24 @@ def iceberg(db: Database, table: str, query: str, more: str = "") -> str:
         f"is_external=false, location='{db.folder}/{table}/{uuid4()}', {more} "
         f"format='parquet') as {query}"
     )
+
+
+@pytest.mark.parametrize(
+    ("file_format", "codec"),
+    [
+        *(("parquet", codec) for codec in ("gzip", "snappy", "zstd", "none")),
+        *(("orc", codec) for codec in ("lz4", "snappy", "zlib", "zstd", "none")),
+        *(("avro", codec) for codec in ("deflate", "snappy", "zstd", "none")),
+        *(("textfile", codec) for codec in ("gzip", "lz4", "snappy", "zstd", "none")),
+        *(("json", codec) for codec in ("gzip", "lz4", "snappy", "zstd", "none")),
+    ],
+)
+def test_codecs(db: Database, file_format: str, codec: str) -> None:
+    db.run(
+        f"create table t with (format='{file_format}', write_compression='{codec}', "
+        f"external_location='{db.folder}/t/') as select 1 as a"
+    )
+    assert db.run("select a from t") == [("1",)]
 
 
 def test_hive_table_and_view(db: Database) -> None:
@@ -315,12 +336,25 @@ def test_partitioned_external_table(db: Database, stored_as: str) -> None:
     assert db.run("select * from t") == [row]
     db.run(f"alter table t add if not exists partition (p='z', q=9) location '{db.folder}/no/'")
     assert db.run("show partitions t") == [("p=p 1/q=7",), ("p=z/q=9",)]
+    with pytest.raises(Failed, match="Partition already exists: t p=p 1/q=7"):
+        db.run("alter table t partition (p='z', q=9) rename to partition (p='p 1', q=7)")
+    db.run("alter table t partition (p='z', q=9) rename to partition (p='y', q=8)")
+    db.run(f"alter table t partition (p='y', q=8) set location '{db.folder}/none/'")
+    assert db.run("show partitions t") == [("p=p 1/q=7",), ("p=y/q=8",)]
+    assert db.run("select * from t") == [row]
     db.run("alter table t add columns (c bigint)")
     assert db.run("select c, a from t") == [(None, "1")]
     described = [row[0] for row in db.run("describe t")]
     assert [str(line).split("\t")[0].strip() for line in described[:6]] == [
         *("a", "b", "at", "c", "p", "q")
     ]
+
+
+def test_a_null_among_partitions(db: Database) -> None:
+    db.run(hive(db, "t", "select * from (values (1, 7), (2, null)) as v (a, q)", PARTITIONED))
+    assert db.run("select a from t where q > 1") == [("1",)]
+    assert db.run("select a from t where q <> 8") == [("1",)]
+    assert db.run("select a from t where q is null") == [("2",)]
 
 
 def test_what_a_table_shows_makes_it_again(db: Database) -> None:
@@ -339,6 +373,20 @@ def test_what_a_table_shows_makes_it_again(db: Database) -> None:
     assert {key: after[key] for key in kept} == {key: before[key] for key in kept}
 
 
+def test_doubles_are_written_as_java_does(db: Database) -> None:
+    numbers = (
+        "0e0, -0e0, 1e-3, 9.99e-4, 1e7, 9999999e0, 1e23, 2e-3, 4.9e-324, 1.7976931348623157e308, "
+        "0.1e0, 123456.789e0"
+    )
+    # Trino's JSON has a number in Java's own words.
+    rows = db.run(
+        "select x, array[x], json_format(cast(x as json)) "
+        f"from unnest(array[{numbers}]) with ordinality as u (x, n) order by n"
+    )
+    assert [(text, listed) for text, listed, _ in rows] == [(j, f"[{j}]") for *_, j in rows]
+    assert [text for text, *_ in rows[:5]] == ["0.0", "-0.0", "0.001", "9.99E-4", "1.0E7"]
+
+
 def test_parameters(db: Database) -> None:
     assert db.run("select ?, ? + 1", "'it''s'", "2") == [("it's", "3")]
     name = f"q_{uuid4().hex[:8]}"
@@ -353,6 +401,11 @@ def test_explain(db: Database) -> None:
     plan = db.run("explain select 1")
     assert len(plan) > 3
     assert db.run("explain (type validate) select 1") == [("true",)]
+    db.run(hive(db, "t", "select 1 as id"))
+    assert len(db.run("explain insert into t select 2")) > 3
+    with pytest.raises(Failed, match="mismatched input 'insert'"):
+        db.run("explain analyze insert into t select 2")
+    assert db.run("select id from t") == [("1",)]
 
 
 @pytest.mark.parametrize(
@@ -381,8 +434,13 @@ def test_errors(db: Database, query: str, message: str) -> None:
 def test_iceberg_takes_only_what_athena_takes(db: Database) -> None:
     with pytest.raises(Failed, match=r"precision \(3\) not supported for Iceberg"):
         db.run(iceberg(db, "t", "select timestamp '2024-01-01 00:00:00.123' as t"))
-    with pytest.raises(Failed, match="Type not supported for Iceberg: smallint"):
-        db.run(iceberg(db, "t", "select cast(1 as smallint) as t"))
+    for kind, value in (
+        ("smallint", "cast(1 as smallint)"),
+        (r"time\(6\)", "time '10:00:00.123456'"),
+        ("uuid", "uuid()"),
+    ):
+        with pytest.raises(Failed, match=f"Type not supported for Iceberg: {kind}"):
+            db.run(iceberg(db, "t", f"select {value} as t"))
     db.run(hive(db, "h", "select 1 as a"))
     with pytest.raises(Failed, match="Modifying Hive table rows"):
         db.run("delete from h where a = 1")

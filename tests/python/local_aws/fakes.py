@@ -23,6 +23,8 @@ class Answer:
     update_count: int | None = None
     error: dict[str, Any] | None = None
     hangs: bool = False
+    # What the next pages are answered with instead.
+    statuses: list[int] = field(default_factory=list)
 
 
 @dataclass
@@ -76,16 +78,20 @@ def fake_trino() -> Iterator[FakeTrino]:
 
         def do_GET(self) -> None:
             _, number, part = self.path.rsplit("/", 2)
-            self._answer(fake.page(int(number), int(part)))
+            answer = fake.answers.get(fake.ran[int(number) - 1][0], Answer())
+            if answer.statuses:
+                self._answer({}, answer.statuses.pop(0))
+            else:
+                self._answer(fake.page(int(number), int(part)))
 
         def do_DELETE(self) -> None:
             number = int(self.path.rsplit("/", 2)[1])
             fake.stopped.append(fake.ran[number - 1][0])
             self._answer({})
 
-        def _answer(self, page: dict[str, Any]) -> None:
+        def _answer(self, page: dict[str, Any], status: int = 200) -> None:
             body = json.dumps(page).encode()
-            self.send_response(200)
+            self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

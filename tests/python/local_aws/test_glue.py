@@ -201,6 +201,72 @@ def test_only_trino_is_shown_a_view_as_its_own(gateway: Gateway, database: str) 
             assert shown[TRINO]["h"] == shown["Boto3/1.44"]["h"]
 
 
+def test_only_trino_sees_where_unload_writes(gateway: Gateway) -> None:
+    gateway.glue.create_database(DatabaseInput={"Name": "__unload__"})
+    seen = {}
+    for agent in (TRINO, "Boto3/1.44"):
+        _, answer = gateway.post("AWSGlue.GetDatabases", {}, agent=agent)
+        seen[agent] = "__unload__" in [each["Name"] for each in answer["DatabaseList"]]
+    assert seen == {TRINO: True, "Boto3/1.44": False}
+    gateway.glue.delete_database(Name="__unload__")
+
+
+def test_a_partition_gets_other_values(gateway: Gateway, database: str) -> None:
+    table = partitioned(gateway, database, {"d": "string"}, [["a"], ["b"], ["c"]])
+
+    def values() -> list[str]:
+        found = gateway.glue.get_partitions(**table)["Partitions"]
+        return sorted(each["Values"][0] for each in found)
+
+    gateway.glue.update_partition(
+        **table, PartitionValueList=["a"], PartitionInput={"Values": ["z"]}
+    )
+    with pytest.raises(ClientError, match="AlreadyExistsException"):
+        gateway.glue.update_partition(
+            **table, PartitionValueList=["b"], PartitionInput={"Values": ["c"]}
+        )
+    with pytest.raises(ClientError, match="EntityNotFoundException"):
+        gateway.glue.update_partition(
+            **table, PartitionValueList=["x"], PartitionInput={"Values": ["y"]}
+        )
+    assert values() == ["b", "c", "z"]
+    answer = gateway.glue.batch_update_partition(
+        **table,
+        Entries=[
+            {"PartitionValueList": ["b"], "PartitionInput": {"Values": ["c"]}},
+            {"PartitionValueList": ["z"], "PartitionInput": {"Values": ["a"]}},
+        ],
+    )
+    (error,) = answer["Errors"]
+    assert error["PartitionValueList"] == ["b"]
+    assert error["ErrorDetail"]["ErrorCode"] == "AlreadyExistsException"
+    assert values() == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("expression", "found"),
+    [
+        ("n >= 1", ["1"]),
+        ("n <> 1", []),
+        ("n != 2", ["1"]),
+        ("d = 'n' or d = 'x'", ["1", "__HIVE_DEFAULT_PARTITION__"]),
+        ("d != 'n'", ["1", "__HIVE_DEFAULT_PARTITION__"]),
+        ("d = '!='", []),
+    ],
+)
+def test_a_null_is_compared_with_nothing(
+    gateway: Gateway, database: str, expression: str, found: list[str]
+) -> None:
+    table = partitioned(
+        gateway,
+        database,
+        {"d": "string", "n": "int"},
+        [["x", "1"], ["x", "__HIVE_DEFAULT_PARTITION__"]],
+    )
+    answer = gateway.glue.get_partitions(**table, Expression=expression)
+    assert sorted(each["Values"][1] for each in answer["Partitions"]) == found
+
+
 def test_names_are_folded(gateway: Gateway, database: str) -> None:
     glue, upper = gateway.glue, database.upper()
     glue.create_table(DatabaseName=upper, TableInput={"Name": "Mixed_Case"})

@@ -405,6 +405,30 @@ def test_a_trino_that_is_not_there(gateway: Gateway, monkeypatch: pytest.MonkeyP
     assert "Trino does not answer" in status["StateChangeReason"]
 
 
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_a_busy_trino_is_asked_again(gateway: Gateway, status: int) -> None:
+    query = gateway.selects([["x"]], [("a", "varchar")])
+    gateway.trino.answers[query].statuses = [status, status]
+    assert gateway.run(query)["Status"]["State"] == "SUCCEEDED"
+    assert query not in gateway.trino.stopped
+
+
+def test_a_trino_that_stays_busy(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("local_aws.gateway.trino_client._TIMEOUT", 0.2)
+    query = gateway.selects([["x"]], [("a", "varchar")])
+    gateway.trino.answers[query].statuses = [503] * 100
+    assert gateway.run(query)["Status"]["State"] == "FAILED"
+    assert query in gateway.trino.stopped
+
+
+def test_a_query_whose_answer_is_lost_is_cancelled(gateway: Gateway) -> None:
+    query = gateway.selects([["x"]], [("a", "varchar")])
+    gateway.trino.answers[query].statuses = [500]
+    status = gateway.run(query)["Status"]
+    assert (status["State"], status["AthenaError"]["Retryable"]) == ("FAILED", False)
+    assert gateway.trino.stopped.count(query) == 1
+
+
 def test_executions_are_listed_newest_first(gateway: Gateway) -> None:
     group = names()
     gateway.athena.create_work_group(

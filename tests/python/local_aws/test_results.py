@@ -106,7 +106,7 @@ def test_any_text_comes_back_from_csv(rows: list[list[str | None]]) -> None:
     names = [f'a "{n}"' for n in range(len(rows[0]) if rows else 1)]
     columns = [Column(name, "varchar", "varchar") for name in names]
     s3 = FakeS3()
-    result = TrinoResult(columns, rows, update_count=None, scanned_bytes=0, update_type=None)
+    result = TrinoResult(columns, rows, update_count=None, scanned_bytes=0)
     write_results(s3, Outcome("DML", "SELECT", result, None), "s3://lake/r/", "ID")
     text = s3.objects["s3://lake/r/ID.csv"].decode()
     read = list(csv.reader(io.StringIO(text, newline=""), strict=True))

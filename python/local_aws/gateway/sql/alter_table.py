@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from local_aws.gateway.engine import Context, Outcome
 from local_aws.gateway.sql import iceberg_tables
 from local_aws.gateway.sql.databases import string_pairs
@@ -33,7 +31,7 @@ from local_aws.gateway.sql.tables import (
     TableKind,
     TableName,
     find_table,
-    is_not_found,
+    forget_table,
     kind_of,
     quoted,
     read_table_name,
@@ -60,8 +58,13 @@ class _Altered:
 
 def alter_table(reader: Reader, context: Context) -> Outcome:
     """ALTER TABLE name …, one of the changes of `_CHANGES`."""
-    name = read_table_name(reader, context)
+    start = reader.place
+    name = read_table_name(reader, context, with_catalog=True)
+    n_tokens = reader.place - start
     change = next((change for words, change in _CHANGES if reader.accept(*words)), None)
+    if n_tokens == _FULL_NAME and change not in _BY_FULL_NAME:
+        reader.place = start + _FULL_NAME - 2
+        reader.fail("<EOF>")
     if change is None:
         reader.fail("ADD", "CHANGE", "DROP", "PARTITION", "RENAME", "REPLACE", "SET", "UNSET")
     glue = find_table(context, name)
@@ -250,6 +253,8 @@ def _one_partition(reader: Reader, context: Context, table: _Altered) -> None:
         split(location)
         set_partition_location(context, table.name, table.glue, partition, location)
         return
+    if reader.peek() in ("ADD", "REPLACE"):
+        raise not_reproduced("PARTITION … ADD or REPLACE COLUMNS")
     reader.expect("RENAME", "TO", "PARTITION")
     new = read_partition(reader)
     reader.expect_end()
@@ -270,6 +275,10 @@ _CHANGES: tuple[tuple[tuple[str, ...], Callable[[Reader, Context, _Altered], Non
     (("DROP",), _drop_partitions),
     (("PARTITION",), _one_partition),
 )
+# A name with its catalogue has three words and two dots. dbt-athena sends such with these changes;
+# with others Hive's parser stops at the second dot.
+_FULL_NAME = 5
+_BY_FULL_NAME = (_add_columns, _drop_column, _change_column)
 
 
 def drop_table(reader: Reader, context: Context) -> Outcome:
@@ -289,17 +298,8 @@ def drop_table(reader: Reader, context: Context) -> Outcome:
     if kind is TableKind.ICEBERG:
         context.engine.trino(f"DROP TABLE {name.in_trino(kind)}")
     else:
-        _delete_in_glue(context, name)
+        forget_table(context, name)
     return Outcome("DDL", "DROP_TABLE", None, None)
-
-
-def _delete_in_glue(context: Context, name: TableName) -> None:
-    try:
-        context.engine.glue.delete_table(DatabaseName=name.database, Name=name.table)
-    except ClientError as error:
-        # Somebody else has dropped it since it was looked up.
-        if not is_not_found(error):
-            raise
 
 
 def _all_columns(table: _Altered) -> list[dict[str, str]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from local_aws.gateway.engine import Context, Outcome
 from local_aws.gateway.sql import rules
+from local_aws.gateway.sql.codecs import codec_session
 from local_aws.gateway.sql.errors import refusal
 from local_aws.gateway.sql.properties import (
     Property,
@@ -34,15 +35,6 @@ from local_aws.gateway.sql.trino_text import Body, columns_of, run, without_rows
 
 HIVE_FORMATS = ("PARQUET", "ORC", "AVRO", "JSON", "TEXTFILE")
 ICEBERG_FORMATS = ("PARQUET", "ORC", "AVRO")
-# Athena's name of a codec: Trino's. Trino's ORC writer does ZLIB under the name GZIP.
-CODECS = {
-    "NONE": "NONE",
-    "SNAPPY": "SNAPPY",
-    "GZIP": "GZIP",
-    "ZLIB": "GZIP",
-    "ZSTD": "ZSTD",
-    "LZ4": "LZ4",
-}
 # Properties that Athena keeps with an Iceberg table for OPTIMIZE and VACUUM.
 ICEBERG_UPKEEP = (
     "optimize_rewrite_min_data_file_size_bytes",
@@ -161,12 +153,10 @@ def _codec(properties: dict[str, Property], file_format: str, catalog: str) -> d
     if catalog == CATALOG and file_format in ("PARQUET", "ORC"):
         names.append(f"{file_format.lower()}_compression")
     given = [name for name in names if name in properties]
-    if not given:
-        return {}
     if len(given) > 1:
         raise refusal("INVALID_TABLE_PROPERTY", f"Only one of {' and '.join(given)} can be given")
-    codec = choice(properties, given[0], tuple(CODECS))
-    return {f"{catalog}.compression_codec": CODECS[str(codec)]}
+    codec = text(properties, given[0]) if given else None
+    return codec_session(catalog, file_format, codec)
 
 
 def _is_there(target: _Target, context: Context) -> bool:

@@ -10,9 +10,10 @@ from local_aws.gateway.engine import Context, Outcome
 from local_aws.gateway.sql.errors import ddl_task_failed, semantic_exception
 from local_aws.gateway.sql.reader import Reader
 from local_aws.gateway.sql.tables import (
+    TableName,
+    forget_table,
     is_not_found,
     is_there_already,
-    read_database_name,
     tables_in,
 )
 
@@ -20,7 +21,7 @@ from local_aws.gateway.sql.tables import (
 def create_database(reader: Reader, context: Context) -> Outcome:
     """CREATE DATABASE [IF NOT EXISTS] name [COMMENT …] [LOCATION …] [WITH DBPROPERTIES (…)]."""
     if_not_exists = reader.accept("IF", "NOT", "EXISTS")
-    database: dict[str, Any] = {"Name": read_database_name(reader)}
+    database: dict[str, Any] = {"Name": reader.name()}
     if reader.accept("COMMENT"):
         database["Description"] = reader.string()
     if reader.accept("LOCATION"):
@@ -44,7 +45,7 @@ def create_database(reader: Reader, context: Context) -> Outcome:
 def drop_database(reader: Reader, context: Context) -> Outcome:
     """DROP DATABASE [IF EXISTS] name [RESTRICT | CASCADE]; files of external tables stay."""
     if_exists = reader.accept("IF", "EXISTS")
-    name = read_database_name(reader)
+    name = reader.name()
     cascade = reader.accept("CASCADE")
     if not cascade:
         reader.accept("RESTRICT")
@@ -64,14 +65,14 @@ def drop_database(reader: Reader, context: Context) -> Outcome:
             f"InvalidOperationException: Database {name} is not empty. One or more tables exist."
         )
     for table in tables:
-        glue.delete_table(DatabaseName=name, Name=table)
+        forget_table(context, TableName(name, table))
     glue.delete_database(Name=name)
     return Outcome("DDL", "DROP_DATABASE", None, None)
 
 
 def alter_database(reader: Reader, context: Context) -> Outcome:
     """ALTER DATABASE name SET DBPROPERTIES (…)."""
-    name = read_database_name(reader)
+    name = reader.name()
     reader.expect("SET", "DBPROPERTIES")
     properties = string_pairs(reader)
     reader.expect_end()

@@ -51,7 +51,6 @@ class Definition:
     """All clauses of one CREATE TABLE with columns."""
 
     name: TableName
-    external: bool
     if_not_exists: bool
     columns: list[Column]
     comment: str | None = None
@@ -129,35 +128,38 @@ _SERDES_NOT_HERE = {
 }
 
 
-def read_definition(reader: Reader, context: Context, *, external: bool) -> Definition:
-    """Read what follows CREATE [EXTERNAL] TABLE, all clauses, in any order that Hive takes."""
+def read_definition(reader: Reader, context: Context) -> Definition:
+    """Read what follows CREATE [EXTERNAL] TABLE: the clauses have one order, as in Hive."""
     if_not_exists = reader.accept("IF", "NOT", "EXISTS")
     name = read_table_name(reader, context)
     columns = reader.listed(lambda: read_column(reader))
-    table = Definition(name, external, if_not_exists, columns)
-    while reader:
-        if reader.accept("COMMENT"):
-            table.comment = reader.string()
-        elif reader.accept("PARTITIONED", "BY"):
-            _read_partitioning(reader, table)
-        elif reader.accept("CLUSTERED", "BY"):
-            table.bucket_columns = reader.listed(reader.name)
-            reader.expect("INTO")
-            table.bucket_count = reader.number()
-            reader.expect("BUCKETS")
-        elif reader.accept("ROW", "FORMAT"):
-            _read_row_format(reader, table)
-        elif reader.accept("WITH", "SERDEPROPERTIES"):
-            table.serde_properties |= string_pairs(reader)
-        elif reader.accept("STORED", "AS"):
-            table.formats = _read_stored_as(reader)
-        elif reader.accept("LOCATION"):
-            table.location = reader.string()
-        elif reader.accept("TBLPROPERTIES"):
-            table.properties = string_pairs(reader)
-        else:
-            reader.fail("<EOF>")
+    table = Definition(name, if_not_exists, columns)
+    if reader.accept("COMMENT"):
+        table.comment = reader.string()
+    if reader.accept("PARTITIONED", "BY"):
+        _read_partitioning(reader, table)
+    if reader.accept("CLUSTERED", "BY"):
+        table.bucket_columns = reader.listed(reader.name)
+        reader.expect("INTO")
+        table.bucket_count = reader.number()
+        reader.expect("BUCKETS")
+    if reader.accept("ROW", "FORMAT"):
+        _read_row_format(reader, table)
+    if reader.accept("STORED", "AS"):
+        table.formats = _read_stored_as(reader)
+        if not table.serde_properties:
+            _read_serde_properties(reader, table)
+    if reader.accept("LOCATION"):
+        table.location = reader.string()
+    if reader.accept("TBLPROPERTIES"):
+        table.properties = string_pairs(reader)
+    reader.expect_end()
     return table
+
+
+def _read_serde_properties(reader: Reader, table: Definition) -> None:
+    if reader.accept("WITH", "SERDEPROPERTIES"):
+        table.serde_properties = string_pairs(reader)
 
 
 def read_column(reader: Reader) -> Column:
@@ -174,7 +176,7 @@ def read_type(reader: Reader) -> str:
         QueryFailed: Not a type of Athena's DDL.
     """
     start = reader.offset
-    reader.name()
+    reader.keyword()
     if reader.peek() == "<":
         _skip_angles(reader)
     elif reader.peek() == "(":
@@ -202,11 +204,12 @@ def _skip_angles(reader: Reader) -> None:
 
 def _read_partitioning(reader: Reader, table: Definition) -> None:
     def item() -> None:
+        if reader.peek() in _TRANSFORMS and reader.peek(1) == "(":
+            table.transforms.append(_read_transform(reader))
+            return
         name = reader.name()
         if reader.peek() in (",", ")"):
             table.transforms.append(name)
-        elif reader.peek() == "(" and name in _TRANSFORMS:
-            table.transforms.append(_read_transform(reader, name))
         else:
             type_ = read_type(reader)
             comment = reader.string() if reader.accept("COMMENT") else None
@@ -215,10 +218,11 @@ def _read_partitioning(reader: Reader, table: Definition) -> None:
     reader.listed(item)
 
 
-_TRANSFORMS = ("year", "month", "day", "hour", "bucket", "truncate")
+_TRANSFORMS = ("YEAR", "MONTH", "DAY", "HOUR", "BUCKET", "TRUNCATE")
 
 
-def _read_transform(reader: Reader, transform: str) -> str:
+def _read_transform(reader: Reader) -> str:
+    transform = reader.keyword().lower()
     reader.expect("(")
     if transform in ("bucket", "truncate"):
         # Athena says bucket(16, id), Trino bucket(id, 16).
@@ -239,30 +243,26 @@ def _read_row_format(reader: Reader, table: Definition) -> None:
         if written.lower() not in _SERDES:
             raise ddl_task_failed(f"Cannot validate serde: {written}")
         table.serde = _SERDES[written.lower()]
+        _read_serde_properties(reader, table)
         return
     reader.expect("DELIMITED")
     table.serde = _LAZY_SIMPLE
     properties = table.serde_properties
-    while True:
-        if reader.accept("FIELDS", "TERMINATED", "BY"):
-            properties["field.delim"] = properties["serialization.format"] = reader.string()
-            if reader.accept("ESCAPED", "BY"):
-                properties["escape.delim"] = reader.string()
-        elif reader.accept("COLLECTION", "ITEMS", "TERMINATED", "BY"):
-            # Hive's own misspelling is the name that its readers know.
-            properties["colelction.delim"] = reader.string()
-        elif reader.accept("MAP", "KEYS", "TERMINATED", "BY"):
-            properties["mapkey.delim"] = reader.string()
-        elif reader.accept("LINES", "TERMINATED", "BY"):
-            properties["line.delim"] = reader.string()
-            if properties["line.delim"] != "\n":
-                raise semantic_exception(
-                    "LINES TERMINATED BY only supports newline '\\n' right now"
-                )
-        elif reader.accept("NULL", "DEFINED", "AS"):
-            properties["serialization.null.format"] = reader.string()
-        else:
-            return
+    if reader.accept("FIELDS", "TERMINATED", "BY"):
+        properties["field.delim"] = properties["serialization.format"] = reader.string()
+        if reader.accept("ESCAPED", "BY"):
+            properties["escape.delim"] = reader.string()
+    if reader.accept("COLLECTION", "ITEMS", "TERMINATED", "BY"):
+        # Hive's own misspelling is the name that its readers know.
+        properties["colelction.delim"] = reader.string()
+    if reader.accept("MAP", "KEYS", "TERMINATED", "BY"):
+        properties["mapkey.delim"] = reader.string()
+    if reader.accept("LINES", "TERMINATED", "BY"):
+        properties["line.delim"] = reader.string()
+        if properties["line.delim"] != "\n":
+            raise semantic_exception("LINES TERMINATED BY only supports newline '\\n' right now")
+    if reader.accept("NULL", "DEFINED", "AS"):
+        properties["serialization.null.format"] = reader.string()
 
 
 def _read_stored_as(reader: Reader) -> _Formats:
@@ -277,7 +277,7 @@ def _read_stored_as(reader: Reader) -> _Formats:
 
 def create_external_table(reader: Reader, context: Context) -> Outcome:
     """CREATE EXTERNAL TABLE …, of Hive."""
-    table = read_definition(reader, context, external=True)
+    table = read_definition(reader, context)
     if table.properties.get("table_type", "").upper() == "ICEBERG":
         raise semantic_exception("External keyword not supported for table type ICEBERG")
     _check(table)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from local_aws.gateway.engine import Context, Outcome
 from local_aws.gateway.sql import types
-from local_aws.gateway.sql.ctas import CODECS, ICEBERG_FORMATS, ICEBERG_UPKEEP
+from local_aws.gateway.sql.codecs import codec_session
+from local_aws.gateway.sql.ctas import ICEBERG_FORMATS, ICEBERG_UPKEEP
 from local_aws.gateway.sql.errors import not_reproduced, refusal, semantic_exception
 from local_aws.gateway.sql.external_tables import (
     Column,
@@ -15,7 +16,14 @@ from local_aws.gateway.sql.external_tables import (
 )
 from local_aws.gateway.sql.properties import array, map_of, with_clause
 from local_aws.gateway.sql.reader import Reader
-from local_aws.gateway.sql.tables import TableKind, TableName, find_table, quoted, text_literal
+from local_aws.gateway.sql.tables import (
+    ICEBERG_CATALOG,
+    TableKind,
+    TableName,
+    find_table,
+    quoted,
+    text_literal,
+)
 
 # Iceberg's timestamps have microseconds.
 _TIMESTAMP_PRECISION = 6
@@ -25,7 +33,7 @@ _TYPES_REFUSED = ("tinyint", "smallint", "char")
 
 def create_table(reader: Reader, context: Context) -> Outcome:
     """CREATE TABLE name (columns) … TBLPROPERTIES ('table_type' = 'ICEBERG', …)."""
-    table = read_definition(reader, context, external=False)
+    table = read_definition(reader, context)
     properties = dict(table.properties)
     if properties.pop("table_type", "").upper() != "ICEBERG":
         raise semantic_exception(
@@ -34,10 +42,12 @@ def create_table(reader: Reader, context: Context) -> Outcome:
         )
     _check(table)
     made = {"location": text_literal(str(table.location))}
-    made["format"] = text_literal(_format(properties))
+    file_format = _format(properties)
+    made["format"] = text_literal(file_format)
     if table.transforms:
         made["partitioning"] = array(table.transforms)
-    session = codec(properties)
+    codec = properties.pop("write_compression", None)
+    session = codec_session(ICEBERG_CATALOG, file_format, codec)
     upkeep = upkeep_properties(properties)
     if upkeep:
         made["extra_properties"] = map_of(upkeep)
@@ -76,16 +86,6 @@ def _format(properties: dict[str, str]) -> str:
     if written not in ICEBERG_FORMATS:
         raise refusal("INVALID_TABLE_PROPERTY", f"Unsupported table format: {written}")
     return written
-
-
-def codec(properties: dict[str, str]) -> dict[str, str]:
-    """Take write_compression out of TBLPROPERTIES, as session of Trino."""
-    written = properties.pop("write_compression", None)
-    if written is None:
-        return {}
-    if written.upper() not in CODECS:
-        raise refusal("INVALID_TABLE_PROPERTY", f"Unsupported write_compression: {written}")
-    return {"iceberg.compression_codec": CODECS[written.upper()]}
 
 
 def upkeep_properties(properties: dict[str, str]) -> dict[str, str]:

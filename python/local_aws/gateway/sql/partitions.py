@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from local_aws.gateway.engine import Context
+from local_aws.gateway.engine import Context, QueryFailed
 from local_aws.gateway.sql.errors import ddl_task_failed, semantic_exception
 from local_aws.gateway.sql.reader import Reader
 from local_aws.gateway.sql.storage import split
@@ -99,10 +99,7 @@ def add_partitions(
             if not is_there_already(error):
                 raise
             if not if_not_exists:
-                raise ddl_task_failed(
-                    "AlreadyExistsException: Partition already exists: "
-                    f"{name.table} {path(keys, values)}"
-                ) from error
+                raise _partition_is_there(name, keys, values) from error
 
 
 def drop_partitions(
@@ -148,7 +145,7 @@ def set_partition_location(
     values = _values(name, table, partition)
     held = _get(context, name, values, partition)
     moved = held | {"StorageDescriptor": held["StorageDescriptor"] | {"Location": location}}
-    _replace(context, name, values, moved)
+    _update(context, name, values, moved)
 
 
 def rename_partition(
@@ -157,7 +154,13 @@ def rename_partition(
     """Give a partition other values; its files stay where they are."""
     values = _values(name, table, old)
     held = _get(context, name, values, old)
-    _replace(context, name, values, held | {"Values": _values(name, table, new)})
+    renamed = _values(name, table, new)
+    try:
+        _update(context, name, values, held | {"Values": renamed})
+    except ClientError as error:
+        if is_there_already(error):
+            raise _partition_is_there(name, _keys(name, table), renamed) from error
+        raise
 
 
 def _get(
@@ -175,15 +178,19 @@ def _get(
     return held
 
 
-def _replace(
+def _partition_is_there(name: TableName, keys: Sequence[str], values: Sequence[str]) -> QueryFailed:
+    return ddl_task_failed(
+        f"AlreadyExistsException: Partition already exists: {name.table} {path(keys, values)}"
+    )
+
+
+def _update(
     context: Context, name: TableName, values: list[str], partition: dict[str, Any]
 ) -> None:
-    # MiniStack's Glue has no UpdatePartition.
-    glue = context.engine.glue
-    glue.delete_partition(DatabaseName=name.database, TableName=name.table, PartitionValues=values)
-    glue.create_partition(
+    context.engine.glue.update_partition(
         DatabaseName=name.database,
         TableName=name.table,
+        PartitionValueList=values,
         PartitionInput={
             key: partition[key]
             for key in ("Values", "StorageDescriptor", "Parameters")

@@ -8,6 +8,7 @@ from typing import NoReturn, TypeVar
 
 from local_aws.gateway.engine import QueryFailed
 from local_aws.gateway.sql.errors import parse_exception, refusal, syntax_error
+from local_aws.gateway.sql.reserved_words import RESERVED_WORDS
 from local_aws.gateway.sql.tokens import Dialect, Kind, Token, Unterminated, position, tokenize
 
 T = TypeVar("T")
@@ -101,13 +102,29 @@ class Reader:
         """An identifier without its quotes, in lower case as Glue folds it."""
         token = self._take("identifier")
         if token.kind is Kind.WORD:
+            if self.dialect is Dialect.HIVE and not _is_plain_name(token):
+                self._fail_to_recognise(self.place - 1)
             return token.text.lower()
         if token.kind is Kind.BACKTICK:
+            if self.dialect is Dialect.TRINO:
+                raise self._error(
+                    token.offset,
+                    "backquoted identifiers are not supported; use double quotes to quote "
+                    "identifiers",
+                )
             return token.text[1:-1].replace("``", "`").lower()
         if token.kind is Kind.QUOTED:
             return token.text[1:-1].replace('""', '"').lower()
         self.place -= 1
         self.fail("identifier")
+
+    def keyword(self) -> str:
+        """A word that is no name, as that of a type, in upper case."""
+        token = self._take("identifier")
+        if token.kind is not Kind.WORD:
+            self.place -= 1
+            self.fail("identifier")
+        return token.word
 
     def string(self) -> str:
         """A text without its quotes and escapes."""
@@ -168,6 +185,13 @@ class Reader:
             raise self._error(self.offset, f"missing EOF at '{got}'")
         raise self._error(self.offset, f"mismatched input '{got}' expecting {', '.join(wanted)}")
 
+    def _fail_to_recognise(self, place: int) -> NoReturn:
+        # Hive shows three tokens.
+        near = [token.text for token in self.tokens[place : place + 3]]
+        near += ["<EOF>"] * (3 - len(near))
+        shown = " ".join(f"'{text}'" for text in near)
+        raise self._error(self.tokens[place].offset, f"cannot recognize input near {shown}")
+
     def _error(self, offset: int, message: str) -> QueryFailed:
         make = syntax_error if self.dialect is Dialect.TRINO else parse_exception
         return make(*position(self.text, offset), message)
@@ -177,6 +201,11 @@ class Reader:
             self.fail(expected)
         self.place += 1
         return self.tokens[self.place - 1]
+
+
+def _is_plain_name(token: Token) -> bool:
+    """Whether Hive takes the word for a name without backticks."""
+    return token.word not in RESERVED_WORDS and not token.text.startswith("_")
 
 
 def _unescape(match: re.Match[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from local_aws.gateway.engine import Column, QueryFailed
@@ -25,9 +26,14 @@ ONE_WRITER = {
 MAX_ARRAY_ELEMENTS = 254
 MAX_QUERY_BYTES = 262_144
 
-# Catalogues that Trino has here and Athena has not, and the words that a table's name follows.
+# Catalogues that Trino has here and Athena has not, the words that a table's name follows, and
+# the words that end a list of tables.
 _HIDDEN_CATALOGS = ("iceberg", "system")
 _BEFORE_A_TABLE = ("FROM", "JOIN", "INTO", "UPDATE", "USING", "TABLE")
+_AFTER_TABLES = (
+    *("SELECT", "VALUES", "WHERE", "GROUP", "HAVING", "WINDOW", "ORDER", "OFFSET", "LIMIT"),
+    *("FETCH", "UNION", "INTERSECT", "EXCEPT", "SET", "WHEN"),
+)
 
 # SerDes of Hive tables that Athena writes to; the others it only reads.
 _WRITABLE_SERDES = {
@@ -47,12 +53,10 @@ _ICEBERG_TYPES = {
     "double",
     "decimal",
     "date",
-    "time",
     "timestamp",
     "timestamp with time zone",
     "varchar",
     "varbinary",
-    "uuid",
 }
 
 
@@ -83,13 +87,33 @@ def check_query(reader: Reader) -> None:
             _check_inline(reader, place + 2)
         elif token.word == "ARRAY" and _word(tokens, place + 1) == "[":
             _check_array(reader, place + 1)
-        elif token.word in _BEFORE_A_TABLE and _names_hidden_catalog(tokens, place + 1):
-            name = _name(tokens[place + 1])
-            message = f"Catalog '{name}' does not exist"
-            raise _at(reader, tokens[place + 1], "CATALOG_NOT_FOUND", message)
         elif _name(token) in NEWER_FUNCTIONS and _is_call(tokens, place):
             message = f"Function '{_name(token)}' not registered"
             raise _at(reader, token, "FUNCTION_NOT_FOUND", message)
+    for place in _tables(tokens):
+        if _names_hidden_catalog(tokens, place):
+            message = f"Catalog '{_name(tokens[place])}' does not exist"
+            raise _at(reader, tokens[place], "CATALOG_NOT_FOUND", message)
+
+
+def _tables(tokens: list[Token]) -> Iterator[int]:
+    """The places where a table's name may be."""
+    # For each open parenthesis, whether it stands in a list of tables now.
+    in_list = [False]
+    for place, token in enumerate(tokens):
+        before = _word(tokens, place - 1)
+        is_table = before in _BEFORE_A_TABLE or (in_list[-1] and before in (",", "("))
+        if is_table:
+            yield place
+        if token.word == "(":
+            in_list.append(is_table)
+        elif token.word == ")" and len(in_list) > 1:
+            in_list.pop()
+        elif token.word == "FROM":
+            # `is distinct from` compares.
+            in_list[-1] = before != "DISTINCT"
+        elif token.word in _AFTER_TABLES:
+            in_list[-1] = False
 
 
 def _names_hidden_catalog(tokens: list[Token], place: int) -> bool:
@@ -199,16 +223,15 @@ def check_iceberg_columns(columns: list[Column]) -> None:
     """Refuse columns of a CTAS that Athena's Iceberg does not store as they are."""
     for column in columns:
         for type_ in types.leaves(types.parse_trino(column.trino_type)):
-            if type_.name in ("timestamp", "timestamp with time zone", "time"):
-                base, _, zone = type_.name.partition(" ")
-                if type_.numbers and type_.numbers != (6,):
-                    allowed = f"{base}(6) {zone}".rstrip()
-                    raise not_supported(
-                        f"{base.capitalize()} precision ({type_.numbers[0]}) not supported for "
-                        f'Iceberg. Use "{allowed}" instead.'
-                    )
-            elif type_.name not in _ICEBERG_TYPES:
+            if type_.name not in _ICEBERG_TYPES:
                 raise not_supported(f"Type not supported for Iceberg: {types.to_trino(type_)}")
+            base, _, zone = type_.name.partition(" ")
+            if base == "timestamp" and type_.numbers and type_.numbers != (6,):
+                allowed = f"{base}(6) {zone}".rstrip()
+                raise not_supported(
+                    f"Timestamp precision ({type_.numbers[0]}) not supported for "
+                    f'Iceberg. Use "{allowed}" instead.'
+                )
 
 
 def check_view_columns(columns: list[Column]) -> None:

@@ -10,11 +10,15 @@ from botocore.exceptions import ClientError
 
 from local_aws.gateway.engine import Column, Context, Outcome, TrinoResult
 from local_aws.gateway.sql.databases import database_does_not_exist
-from local_aws.gateway.sql.errors import not_reproduced, refusal, semantic_exception
+from local_aws.gateway.sql.errors import (
+    ddl_task_failed,
+    not_reproduced,
+    refusal,
+    semantic_exception,
+)
 from local_aws.gateway.sql.partitions import path, read_partition
 from local_aws.gateway.sql.reader import Reader
 from local_aws.gateway.sql.tables import (
-    UNLOAD_DATABASE,
     TableKind,
     TableName,
     find_table,
@@ -22,7 +26,6 @@ from local_aws.gateway.sql.tables import (
     is_not_found,
     kind_of,
     partitions_of,
-    read_database_name,
     read_table_name,
     table_not_found,
     tables_in,
@@ -40,7 +43,6 @@ def lines(column: str, rows: Sequence[str]) -> TrinoResult:
         rows=[[row] for row in rows],
         update_count=None,
         scanned_bytes=0,
-        update_type=None,
     )
 
 
@@ -50,7 +52,6 @@ def show_databases(reader: Reader, context: Context) -> Outcome:
     reader.expect_end()
     pages = context.engine.glue.get_paginator("get_databases").paginate()
     names = [database["Name"] for page in pages for database in page["DatabaseList"]]
-    names = [name for name in names if name != UNLOAD_DATABASE]
     return Outcome(
         "UTILITY", "SHOW_DATABASES", lines("database_name", _chosen(names, pattern)), None
     )
@@ -77,7 +78,7 @@ def show_views(reader: Reader, context: Context) -> Outcome:
 
 def _database(reader: Reader, context: Context) -> str:
     if reader.accept("IN") or reader.accept("FROM"):
-        return read_database_name(reader)
+        return reader.name()
     if not context.database:
         raise refusal(
             "MISSING_SCHEMA_NAME",
@@ -103,8 +104,11 @@ def _pattern(reader: Reader) -> str:
 
 
 def _chosen(names: Sequence[str], pattern: str) -> list[str]:
-    expression = re.sub(r"(?<!\.)\*", ".*", pattern.lower())
-    return sorted(name for name in names if re.fullmatch(expression, name))
+    try:
+        expression = re.compile(re.sub(r"(?<!\.)\*", ".*", pattern.lower()))
+    except re.error as error:
+        raise ddl_task_failed(f"InvalidInputException: Invalid pattern '{pattern}'") from error
+    return sorted(name for name in names if expression.fullmatch(name))
 
 
 def show_columns(reader: Reader, context: Context) -> Outcome:
@@ -112,7 +116,7 @@ def show_columns(reader: Reader, context: Context) -> Outcome:
     _expect_from_or_in(reader)
     name = read_table_name(reader, context)
     if reader.accept("IN") or reader.accept("FROM"):
-        name = TableName(read_database_name(reader), name.table)
+        name = TableName(reader.name(), name.table)
     reader.expect_end()
     table = _table(context, name)
     names = [column["Name"].ljust(_WIDTH) for column in _columns(table)]
@@ -160,11 +164,15 @@ def show_properties(reader: Reader, context: Context) -> Outcome:
 
 def describe(reader: Reader, context: Context) -> Outcome:
     """DESCRIBE table: name, type and comment of each column, parted by tabs."""
-    if reader.peek() in ("EXTENDED", "FORMATTED") and reader.peek(1) not in (".", ""):
+    is_name = len(reader.tokens) == reader.place + 1 or reader.peek(1) == "."
+    if reader.peek() in ("EXTENDED", "FORMATTED") and not is_name:
         raise not_reproduced(f"DESCRIBE {reader.peek()}")
     name = read_table_name(reader, context)
-    reader.expect_end()
+    if reader:
+        raise not_reproduced("DESCRIBE of a partition or a column")
     table = _table(context, name)
+    if kind_of(table) is TableKind.VIEW:
+        raise not_reproduced("DESCRIBE of a view")
     rows = [_described(column) for column in _columns(table)]
     keys = table.get("PartitionKeys", [])
     if keys:

@@ -19,7 +19,12 @@ from local_aws.gateway.sql import (
     unload,
     views,
 )
-from local_aws.gateway.sql.errors import not_supported, refusal, syntax_error
+from local_aws.gateway.sql.errors import (
+    not_reproduced,
+    not_supported,
+    refusal,
+    syntax_error,
+)
 from local_aws.gateway.sql.prepared import STATEMENTS, PreparedStatement
 from local_aws.gateway.sql.reader import Reader
 from local_aws.gateway.sql.tables import read_table_name
@@ -62,7 +67,7 @@ def _prepare(reader: Reader, context: Context) -> Outcome:
 
 
 def _check_preparable(query: str) -> None:
-    if _recognise(query).carry_out in (_prepare, _execute, _deallocate):
+    if _recognise(query).carry_out not in _PREPARABLE:
         raise not_supported("Prepared statements of this type are not supported")
 
 
@@ -80,7 +85,9 @@ def _execute(reader: Reader, context: Context) -> Outcome:
         raise _not_prepared(context, name)
     # One that came by the API was not looked at before.
     _check_preparable(statement.query)
-    return execute(statement.query, replace(context, parameters=parameters))
+    if parameters and context.parameters:
+        raise not_supported("EXECUTE takes its parameters from USING or from the request, not both")
+    return execute(statement.query, replace(context, parameters=parameters or context.parameters))
 
 
 def _deallocate(reader: Reader, context: Context) -> Outcome:
@@ -96,6 +103,9 @@ def _not_prepared(context: Context, name: str) -> QueryFailed:
     return refusal(
         "NOT_FOUND", f"PreparedStatement {name} was not found in workGroup {context.work_group}"
     )
+
+
+_PREPARABLE = (queries.select, queries.insert, _create_table_as, unload.unload)
 
 
 def _form(head: str, dialect: Dialect, carry_out: CarryOut) -> _Form:
@@ -168,6 +178,13 @@ _KNOWN_AND_REFUSED = (
     "USE",
 )
 
+# Statements that Athena has, by their first words.
+_NOT_HERE = {
+    ("USING", "EXTERNAL"): "USING EXTERNAL FUNCTION",
+    ("ALTER", "VIEW"): "ALTER VIEW",
+    ("CREATE", "PROTECTED"): "CREATE PROTECTED VIEW",
+}
+
 # A longer head than any statement has, in words that mean something.
 _HEAD_LENGTH = 12
 
@@ -230,11 +247,18 @@ def _has_columns(head: list[Token]) -> bool:
     return place < len(head) and head[place].word == "("
 
 
+def _not_here(head: list[Token]) -> str | None:
+    words = tuple(token.word for token in head)
+    return next((what for start, what in _NOT_HERE.items() if words[: len(start)] == start), None)
+
+
 def _refused(query: str, head: list[Token]) -> QueryFailed:
     if not head:
         return syntax_error(1, 1, "mismatched input '<EOF>'. Expecting: <query>")
     if head[0].word in _KNOWN_AND_REFUSED:
         return not_supported("Queries of this type are not supported")
+    if what := _not_here(head):
+        return not_reproduced(what)
     # As far as some statement goes along, the parser does; it stops at the word after.
     words = [token.word for token in head]
     best, expected = 0, {form.head[0] for form in _FORMS}

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from local_aws.gateway.engine import Context, QueryFailed
 from local_aws.gateway.sql.errors import refusal, semantic_exception
 from local_aws.gateway.sql.reader import Reader
-from local_aws.gateway.sql.tokens import position
+from local_aws.gateway.sql.tokens import Dialect, position
 
 CATALOG = "awsdatacatalog"
 ICEBERG_CATALOG = "iceberg"
@@ -33,7 +33,6 @@ _INPUT_KEYS = (
     "ViewExpandedText",
     "TableType",
     "Parameters",
-    "TargetTable",
 )
 
 
@@ -72,18 +71,33 @@ def text_literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def read_table_name(reader: Reader, context: Context) -> TableName:
+def read_table_name(
+    reader: Reader, context: Context, *, with_catalog: bool | None = None
+) -> TableName:
     """Read `table`, `database.table` or `awsdatacatalog.database.table`.
+
+    Args:
+        reader: The statement.
+        context: The database of a name that has none.
+        with_catalog: Whether the name may have three parts; by default in Trino's dialect only.
 
     Raises:
         QueryFailed: Another catalogue, or no database is named and the request has none.
     """
     line, column = position(reader.text, reader.offset)
+    if with_catalog is None:
+        with_catalog = reader.dialect is Dialect.TRINO
     parts = [reader.name()]
-    while len(parts) < 3 and reader.accept("."):
+    while len(parts) < (3 if with_catalog else 2) and reader.accept("."):
         parts.append(reader.name())
+    if reader.peek() == ".":
+        reader.fail("<EOF>")
     if len(parts) == 3:
-        require_catalog(parts.pop(0), line, column)
+        catalog = parts.pop(0)
+        if catalog != CATALOG:
+            raise refusal(
+                "CATALOG_NOT_FOUND", f"line {line}:{column}: Catalog '{catalog}' does not exist"
+            )
     if len(parts) == 2:
         return TableName(parts[0], parts[1])
     if not context.database:
@@ -92,22 +106,6 @@ def read_table_name(reader: Reader, context: Context) -> TableName:
             f"line {line}:{column}: Schema must be specified when session schema is not set",
         )
     return TableName(context.database.lower(), parts[0])
-
-
-def read_database_name(reader: Reader) -> str:
-    """Read `database` or `awsdatacatalog.database`."""
-    line, column = position(reader.text, reader.offset)
-    name = reader.name()
-    if reader.accept("."):
-        require_catalog(name, line, column)
-        name = reader.name()
-    return name
-
-
-def require_catalog(name: str, line: int, column: int) -> None:
-    """Refuse a catalogue that is not Glue's."""
-    if name != CATALOG:
-        raise refusal("CATALOG_NOT_FOUND", f"line {line}:{column}: Catalog '{name}' does not exist")
 
 
 def find_table(context: Context, name: TableName) -> dict[str, Any] | None:
@@ -149,6 +147,15 @@ def table_input(table: dict[str, Any]) -> dict[str, Any]:
 def update_table(context: Context, name: TableName, table: dict[str, Any]) -> None:
     """Write a changed table back to Glue."""
     context.engine.glue.update_table(DatabaseName=name.database, TableInput=table_input(table))
+
+
+def forget_table(context: Context, name: TableName) -> None:
+    """Delete a table from Glue; somebody else may have done so since it was looked up."""
+    try:
+        context.engine.glue.delete_table(DatabaseName=name.database, Name=name.table)
+    except ClientError as error:
+        if not is_not_found(error):
+            raise
 
 
 def partitions_of(context: Context, name: TableName) -> Iterator[dict[str, Any]]:

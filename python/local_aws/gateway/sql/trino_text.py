@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from local_aws.gateway.engine import Column, Context, QueryFailed, TrinoResult
 from local_aws.gateway.sql.tables import text_literal
@@ -92,10 +92,4 @@ def columns_of(context: Context, body: Body) -> list[Column]:
 
 def without_rows(result: TrinoResult) -> TrinoResult:
     """What a statement that writes shows: the number of rows as update count, no rows."""
-    return TrinoResult(
-        columns=result.columns,
-        rows=[],
-        update_count=result.update_count,
-        scanned_bytes=result.scanned_bytes,
-        update_type=result.update_type,
-    )
+    return replace(result, rows=[])

@@ -249,11 +249,6 @@ def _trino_name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def hive_to_trino(text: str, *, timestamp_precision: int | None = None) -> str:
-    """Hive's text of a type as Trino's. Raises UnsupportedType."""
-    return to_trino(parse_hive(text), timestamp_precision=timestamp_precision)
-
-
 def trino_to_hive(text: str) -> str:
     """Trino's text of a type as Hive's. Raises UnsupportedType."""
     return to_hive(parse_trino(text))

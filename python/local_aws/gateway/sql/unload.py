@@ -10,7 +10,8 @@ from botocore.exceptions import ClientError
 
 from local_aws.gateway.engine import Context, Outcome, TrinoResult
 from local_aws.gateway.sql import rules
-from local_aws.gateway.sql.ctas import CODECS, HIVE_FORMATS
+from local_aws.gateway.sql.codecs import codec_session
+from local_aws.gateway.sql.ctas import HIVE_FORMATS
 from local_aws.gateway.sql.errors import refusal
 from local_aws.gateway.sql.properties import (
     array,
@@ -24,18 +25,17 @@ from local_aws.gateway.sql.properties import (
 from local_aws.gateway.sql.reader import Reader
 from local_aws.gateway.sql.storage import objects_under, require_empty
 from local_aws.gateway.sql.tables import (
+    CATALOG,
     UNLOAD_DATABASE,
     TableName,
+    forget_table,
     is_there_already,
     text_literal,
 )
 from local_aws.gateway.sql.trino_text import Body, run, without_rows
 
 # Athena's user guide, UNLOAD: `compression` is for ORC and Parquet; JSON and text are always gzip.
-_COMPRESSIONS = {
-    "ORC": ("LZ4", "SNAPPY", "ZLIB", "ZSTD"),
-    "PARQUET": ("GZIP", "SNAPPY", "ZSTD"),
-}
+_COMPRESSED = ("ORC", "PARQUET")
 
 
 def unload(reader: Reader, context: Context) -> Outcome:
@@ -53,8 +53,7 @@ def unload(reader: Reader, context: Context) -> Outcome:
         raise refusal("INVALID_UNLOAD_PROPERTY", "line 1:1: UNLOAD needs the property 'format'")
     made = {"external_location": text_literal(location), "format": text_literal(file_format)}
     compression = text(properties, "compression")
-    codec = "GZIP" if compression is None else _codec(file_format, compression)
-    session = {"awsdatacatalog.compression_codec": codec}
+    session = _codec(file_format, compression)
     partitions = texts(properties, "partitioned_by")
     if partitions:
         made["partitioned_by"] = array(partitions)
@@ -68,20 +67,15 @@ def unload(reader: Reader, context: Context) -> Outcome:
     return Outcome("DML", "UNLOAD", without_rows(result), objects_under(context, location))
 
 
-def _codec(file_format: str, compression: str) -> str:
-    allowed = _COMPRESSIONS.get(file_format)
-    if allowed is None:
+def _codec(file_format: str, compression: str | None) -> dict[str, str]:
+    if compression is None:
+        return {f"{CATALOG}.compression_codec": "GZIP"}
+    if file_format not in _COMPRESSED:
         raise refusal(
             "INVALID_UNLOAD_PROPERTY",
             f"line 1:1: UNLOAD property 'compression' does not apply to the format {file_format}",
         )
-    if compression.upper() not in allowed:
-        raise refusal(
-            "INVALID_UNLOAD_PROPERTY",
-            f"line 1:1: Unsupported compression for {file_format}: {compression}; "
-            f"one of {', '.join(allowed)} is expected",
-        )
-    return CODECS[compression.upper()]
+    return codec_session(CATALOG, file_format, compression, refused_as="INVALID_UNLOAD_PROPERTY")
 
 
 def _delimiter(file_format: str, delimiter: str) -> str:
@@ -104,6 +98,7 @@ def _write(
             raise
     name = TableName(UNLOAD_DATABASE, f"unload_{context.execution_id.replace('-', '_')}")
     head = f"CREATE TABLE {name.in_trino()} {with_clause(made)} AS "
-    result = run(context, head, body, session=session)
-    glue.delete_table(DatabaseName=name.database, Name=name.table)
-    return result
+    try:
+        return run(context, head, body, session=session)
+    finally:
+        forget_table(context, name)

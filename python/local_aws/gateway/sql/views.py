@@ -9,6 +9,7 @@ from local_aws.gateway.sql.reader import Reader
 from local_aws.gateway.sql.tables import (
     TableKind,
     find_table,
+    forget_table,
     kind_of,
     read_table_name,
     update_table,
@@ -62,5 +63,5 @@ def drop_view(reader: Reader, context: Context) -> Outcome:
             f"line 1:1: View '{name}' does not exist, but a table with that name exists. "
             f"Did you mean DROP TABLE {name}?",
         )
-    context.engine.glue.delete_table(DatabaseName=name.database, Name=name.table)
+    forget_table(context, name)
     return Outcome("DDL", "DROP_VIEW", None, None)

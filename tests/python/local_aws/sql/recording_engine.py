@@ -68,8 +68,9 @@ class FakeGlue:
         self.changes.append(("update_table", TableInput))
 
     def delete_table(self, DatabaseName: str, Name: str) -> None:
-        self.tables.pop((DatabaseName, Name), None)
         self.changes.append(("delete_table", {"DatabaseName": DatabaseName, "Name": Name}))
+        if self.tables.pop((DatabaseName, Name), None) is None:
+            raise _not_found("DeleteTable")
 
     def get_partition(
         self, DatabaseName: str, TableName: str, PartitionValues: list[str]
@@ -89,6 +90,23 @@ class FakeGlue:
             )
         held.append(PartitionInput)
         self.changes.append(("create_partition", PartitionInput))
+
+    def update_partition(
+        self,
+        DatabaseName: str,
+        TableName: str,
+        PartitionValueList: list[str],
+        PartitionInput: dict[str, Any],
+    ) -> None:
+        held = self.partitions[DatabaseName, TableName]
+        place = [found["Values"] for found in held].index(PartitionValueList)
+        others = held[:place] + held[place + 1 :]
+        if any(found["Values"] == PartitionInput["Values"] for found in others):
+            raise ClientError(
+                {"Error": {"Code": "AlreadyExistsException", "Message": ""}}, "UpdatePartition"
+            )
+        held[place] = PartitionInput
+        self.changes.append(("update_partition", PartitionInput))
 
     def delete_partition(
         self, DatabaseName: str, TableName: str, PartitionValues: list[str]
@@ -169,7 +187,6 @@ class FakeEngine:
         self,
         sql: str,
         *,
-        catalog: str = "awsdatacatalog",
         schema: str | None = None,
         session: Mapping[str, str] | None = None,
     ) -> TrinoResult:
@@ -182,7 +199,6 @@ class FakeEngine:
             rows=self.rows,
             update_count=3,
             scanned_bytes=10,
-            update_type=None,
         )
 
     def sql(self) -> list[str]:

@@ -119,6 +119,54 @@ ICEBERG = "table_type='iceberg', is_external=false, location='s3://lake/x'"
         ("update h set a = 1", HIVE_ROWS),
         ("merge into p as t using s on t.a = s.a when matched then delete", HIVE_ROWS),
         (
+            "select * from h, iceberg.d.i",
+            "CATALOG_NOT_FOUND: line 1:18: Catalog 'iceberg' does not exist",
+        ),
+        (
+            "select * from ((h) join (iceberg.d.i) on true)",
+            "CATALOG_NOT_FOUND: line 1:26: Catalog 'iceberg' does not exist",
+        ),
+        (
+            "select (select max(a) from h), 1 from (select 1) as x (a), system.runtime.queries",
+            "CATALOG_NOT_FOUND: line 1:60: Catalog 'system' does not exist",
+        ),
+        (
+            "explain analyze insert into h select 1, 'x'",
+            "SYNTAX_ERROR: line 1:17: mismatched input 'insert'. Expecting: 'SELECT', 'VALUES',"
+            " 'WITH'",
+        ),
+        (
+            "explain analyze delete from i",
+            "SYNTAX_ERROR: line 1:17: mismatched input 'delete'. Expecting: 'SELECT', 'VALUES',"
+            " 'WITH'",
+        ),
+        ("explain delete from h where a = 1", HIVE_ROWS),
+        ("explain insert into v select 1", "NOT_SUPPORTED: Inserting into views is not supported"),
+        *(
+            (
+                statement,
+                f"SYNTAX_ERROR: line 1:{statement.index('`') + 1}: backquoted identifiers are not "
+                "supported; use double quotes to quote identifiers",
+            )
+            for statement in (
+                "create table `t` as select 1 as a",
+                "create or replace view d.`w` as select 1 as a",
+                "drop view `v`",
+                "optimize `i` rewrite data using bin_pack",
+                "vacuum `i`",
+                "insert into `h` select 1",
+            )
+        ),
+        (
+            "using external function f(x int) returns int lambda 'l' select f(1)",
+            "NOT_SUPPORTED: USING EXTERNAL FUNCTION exists on Athena and is not carried out by the "
+            "local Athena",
+        ),
+        (
+            "alter view v dialect",
+            "NOT_SUPPORTED: ALTER VIEW exists on Athena and is not carried out by the local Athena",
+        ),
+        (
             "explain create table t as select 1 as a",
             "SYNTAX_ERROR: line 1:9: mismatched input 'create'. Expecting: 'SELECT', 'VALUES',"
             " 'WITH'",
@@ -194,6 +242,27 @@ def assert_refused(run: Run, engine: FakeEngine, query: str, message: str) -> No
             "given",
         ),
         (
+            "create table t with (write_compression='lz4') as select 1 as a",
+            "INVALID_TABLE_PROPERTY: line 1:1: Unsupported compression for PARQUET: lz4; one of "
+            "GZIP, SNAPPY, ZSTD, NONE is expected",
+        ),
+        (
+            f"create table t with ({ICEBERG}, format='orc', write_compression='gzip') as select 1",
+            "INVALID_TABLE_PROPERTY: line 1:1: Unsupported compression for ORC: gzip; one of LZ4, "
+            "SNAPPY, ZLIB, ZSTD, NONE is expected",
+        ),
+        (
+            "create table t (a int) location 's3://lake/x/' tblproperties "
+            "('table_type'='iceberg', 'format'='avro', 'write_compression'='gzip')",
+            "INVALID_TABLE_PROPERTY: line 1:1: Unsupported compression for AVRO: gzip; one of "
+            "BZIP2, DEFLATE, SNAPPY, ZSTD, NONE is expected",
+        ),
+        (
+            "create table t with (format='json', write_compression='bzip2') as select 1 as a",
+            "NOT_SUPPORTED: The compression BZIP2 exists on Athena and is not carried out by the "
+            "local Athena",
+        ),
+        (
             "create table t with (external_location='/tmp/x') as select 1 as a",
             "INVALID_TABLE_PROPERTY: The location '/tmp/x' is not an s3:// folder",
         ),
@@ -245,6 +314,8 @@ def test_a_neighbour_is_not_in_the_way(run: Run, engine: FakeEngine) -> None:
         ("row(a tinyint)", "Type not supported for Iceberg: tinyint"),
         ("char(3)", "Type not supported for Iceberg: char(3)"),
         ("json", "Type not supported for Iceberg: json"),
+        ("time(6)", "Type not supported for Iceberg: time(6)"),
+        ("array(uuid)", "Type not supported for Iceberg: uuid"),
     ],
 )
 def test_types_that_iceberg_does_not_store(
@@ -312,6 +383,9 @@ def test_every_statement_with_a_query_is_looked_at(
     [
         "select any_value from h",
         "select system.a.b from d.h as system",
+        "select a, system.a.b, (iceberg.a.b) from d.h as system, d.i as iceberg",
+        "select a is distinct from b, system.a.b from d.h as system, unnest(system.a.b)",
+        "select 1 from d.h as system where system.a.b in (1, system.a.c) order by 1, system.a.b",
         "select t.timezone from h as timezone (a)",
         'select "any_value" from h',
         "with json_table as (select 1), t_cdf (a) as (select 1) select * from t_cdf",
@@ -336,7 +410,7 @@ def test_names_of_newer_functions_may_be_names(run: Run, engine: FakeEngine, que
         (
             "unload (select 1 as a) to 's3://lake/u' with (format='parquet', compression='lzo')",
             "INVALID_UNLOAD_PROPERTY: line 1:1: Unsupported compression for PARQUET: lzo; one of "
-            "GZIP, SNAPPY, ZSTD is expected",
+            "GZIP, SNAPPY, ZSTD, NONE is expected",
         ),
         (
             "unload (select 1 as a) to 's3://lake/u' with (format='json', header='true')",
@@ -535,6 +609,78 @@ def test_unload(run: Run, engine: FakeEngine, query: str, message: str) -> None:
             "show tables in nowhere",
             "FAILED: SemanticException [Error 10072]: Database does not exist: nowhere",
         ),
+        *(
+            (
+                f"create external table t (a int) {clauses}",
+                f"FAILED: ParseException line 1:{clauses.rindex(stop) + 32} missing EOF at "
+                f"'{stop}'",
+            )
+            for clauses, stop in (
+                ("location 's3://lake/x/' stored as orc", "stored"),
+                ("location 's3://lake/x/' location 's3://lake/y/'", "location"),
+                ("partitioned by (b int) comment 'x'", "comment"),
+                ("stored as orc row format serde 'org.openx.data.jsonserde.JsonSerDe'", "row"),
+                ("tblproperties ('a'='b') location 's3://lake/x/'", "location"),
+                ("location 's3://lake/x/' with serdeproperties ('a'='b')", "with"),
+                (
+                    "row format serde 'org.openx.data.jsonserde.JsonSerDe' with serdeproperties "
+                    "('a'='b') stored as textfile with serdeproperties ('a'='b')",
+                    "with",
+                ),
+                (
+                    "row format delimited map keys terminated by ':' fields terminated by ','",
+                    "fields",
+                ),
+            )
+        ),
+        *(
+            (
+                statement.format(name),
+                f"FAILED: ParseException line 1:{statement.index('{')} cannot recognize input near "
+                f"'{name}' {near}",
+            )
+            for statement, near in (
+                ("create external table t ({} int) location 's3://lake/x/'", "'int' ')'"),
+                ("alter table h add columns ({} date)", "'date' ')'"),
+                ("drop table if exists d.{}", "'<EOF>' '<EOF>'"),
+            )
+            for name in ("date", "User", "order", "_a")
+        ),
+        (
+            "drop table awsdatacatalog.d.h",
+            "FAILED: ParseException line 1:27 missing EOF at '.'",
+        ),
+        (
+            "alter table awsdatacatalog.d.i set tblproperties ('vacuum_min_snapshots_to_keep'='1')",
+            "FAILED: ParseException line 1:28 missing EOF at '.'",
+        ),
+        (
+            "drop schema awsdatacatalog.d cascade",
+            "FAILED: ParseException line 1:26 missing EOF at '.'",
+        ),
+        ("describe awsdatacatalog.d.h", "FAILED: ParseException line 1:25 missing EOF at '.'"),
+        *(
+            (
+                statement,
+                f"NOT_SUPPORTED: {what} exists on Athena and is not carried out by the local "
+                "Athena",
+            )
+            for statement, what in (
+                ("describe v", "DESCRIBE of a view"),
+                ("describe h a", "DESCRIBE of a partition or a column"),
+                ("describe p partition (n=1)", "DESCRIBE of a partition or a column"),
+                ("describe extended `h`", "DESCRIBE EXTENDED"),
+                (
+                    "alter table p partition (n=1) add columns (c int)",
+                    "PARTITION … ADD or REPLACE COLUMNS",
+                ),
+            )
+        ),
+        (
+            "show tables 'a['",
+            "FAILED: Execution Error, return code 1 from org.apache.hadoop.hive.ql.exec.DDLTask. "
+            "InvalidInputException: Invalid pattern 'a['",
+        ),
         ("describe nowhere", "FAILED: SemanticException [Error 10001]: Table not found d.nowhere"),
         (
             "describe formatted h",
@@ -592,7 +738,13 @@ def test_parameters_are_for_queries(run: Run) -> None:
         run("drop table h", parameters=["1"])
 
 
-@pytest.mark.parametrize("inner", ["execute q", "prepare q from select 1", "deallocate prepare q"])
+@pytest.mark.parametrize(
+    "inner",
+    [
+        *("execute q", "prepare q from select 1", "deallocate prepare q", "drop table h"),
+        *("create view w as select 1 as a", "delete from i", "explain select 1", "vacuum i"),
+    ],
+)
 def test_what_cannot_be_prepared(run: Run, engine: FakeEngine, inner: str) -> None:
     message = "NOT_SUPPORTED: Prepared statements of this type are not supported"
     assert_refused(run, engine, f"prepare q from {inner}", message)

@@ -105,6 +105,12 @@ HIVE_CTAS = """create table "awsdatacatalog"."d"."t"
             {"awsdatacatalog.compression_codec": "GZIP"},
         ),
         (
+            "write_compression='deflate',",
+            "avro",
+            "format = 'AVRO'",
+            {"awsdatacatalog.compression_codec": "GZIP"},
+        ),
+        (
             "write_compression='none',",
             "json",
             "format = 'JSON'",
@@ -228,7 +234,7 @@ def test_external_table_is_written_to_glue(run: Run, engine: FakeEngine) -> None
         create external table if not exists `d`.`T` (
             `Id` int comment 'the \'key\'',
             s struct< `K`: decimal(10, 2), v:array<string> >,
-            date date
+            `date` date
         )
         comment "a table"
         partitioned by (`Day` string comment 'p')
@@ -391,7 +397,7 @@ ICEBERG = 'ALTER TABLE "iceberg"."d"."i" '
         ),
     ],
 )
-@pytest.mark.parametrize("name", ["i", "`d`.`i`", "awsdatacatalog.d.i"])
+@pytest.mark.parametrize("name", ["i", "`d`.`i`"])
 def test_iceberg_table_is_changed_by_trino(
     run: Run, engine: FakeEngine, name: str, change: str, statements: list[str]
 ) -> None:
@@ -399,6 +405,14 @@ def test_iceberg_table_is_changed_by_trino(
     assert (outcome.statement_type, outcome.substatement_type) == ("DDL", "ALTER_TABLE")
     assert engine.sql() == statements
     assert engine.glue.changes == []
+
+
+@pytest.mark.parametrize(
+    "change", ["add columns(a__dbt_alter bigint);", "drop column a;", "change column a b2 int"]
+)
+def test_dbt_changes_columns_by_the_full_name(run: Run, engine: FakeEngine, change: str) -> None:
+    run(f"alter table awsdatacatalog.d.i {change}")
+    assert engine.sql()[0].startswith(ICEBERG)
 
 
 A, B = {"Name": "a", "Type": "int"}, {"Name": "b", "Type": "string", "Comment": "bb"}
@@ -455,6 +469,9 @@ def test_partitions(run: Run, engine: FakeEngine) -> None:
     run("alter table p partition (day='2024-01-02', n=2) set location 's3://lake/r/'")
     assert held[-1]["StorageDescriptor"]["Location"] == "s3://lake/r/"
     run("alter table p partition (day='2024-01-02', n=2) rename to partition (day='c', n=3)")
+    assert shown() == ["day=a%2Fb/n=1", "day=c/n=3"]
+    with pytest.raises(QueryFailed, match="Partition already exists: p day=a%2Fb/n=1"):
+        run("alter table p partition (day='c', n=3) rename to partition (day='a/b', n=1)")
     assert shown() == ["day=a%2Fb/n=1", "day=c/n=3"]
     run("alter table p drop partition (day='c'), partition (n=1)")
     assert shown() == []
@@ -525,10 +542,11 @@ def test_unload(
     ]
 
 
-def test_the_database_of_unload_is_nobodys(run: Run) -> None:
-    run("unload (select 1 as a) to 's3://lake/u/1/' with (format='json')")
-    result = run("show databases").result
-    assert result is not None and result.rows == [["d"]]
+def test_an_unload_that_fails_leaves_no_table(run: Run, engine: FakeEngine) -> None:
+    engine.failure = QueryFailed("GENERIC_INTERNAL_ERROR", "no")
+    with pytest.raises(QueryFailed, match="no"):
+        run("unload (select 1 as a) to 's3://lake/u/1/' with (format='json')")
+    assert engine.glue.changes[-1][0] == "delete_table"
 
 
 def test_msck_repair_tells_what_it_found(run: Run, engine: FakeEngine) -> None:
@@ -670,7 +688,9 @@ def test_show_create_view(run: Run, engine: FakeEngine) -> None:
     [
         "explain select 1",
         "explain (type io, format json) select 1",
-        "explain analyze insert into h select 1, 'x'",
+        "explain analyze (select 1)",
+        "explain insert into h select 1, 'x'",
+        "explain (type validate) delete from i",
         "explain (select 1)",
     ],
 )
@@ -710,6 +730,11 @@ def test_prepared_statements(run: Run, engine: FakeEngine) -> None:
     run("prepare my_query from select 2;")
     run("execute my_query")
     assert engine.sql()[1] == "select 2"
+    run("prepare my_query from select ?")
+    run("execute my_query", parameters=["3"])
+    assert engine.sql()[2] == "EXECUTE IMMEDIATE 'select ?' USING 3"
+    with pytest.raises(QueryFailed, match="from USING or from the request"):
+        run("execute my_query using 3", parameters=["3"])
     run("deallocate prepare my_query")
     with pytest.raises(QueryFailed, match="my_query was not found in workGroup primary"):
         run("execute my_query")

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from local_aws.gateway.sql.types import (
     UnsupportedType,
     base_name,
-    hive_to_trino,
     parse_hive,
     parse_trino,
     to_hive,
@@ -39,7 +38,7 @@ hive_types = st.recursive(primitives, nested, max_leaves=6)
 
 @given(hive_types)
 def test_there_and_back(hive_type: str) -> None:
-    assert trino_to_hive(hive_to_trino(hive_type)) == hive_type
+    assert to_hive(parse_trino(to_trino(parse_hive(hive_type)))) == hive_type
     parsed = parse_hive(hive_type)
     assert parse_trino(to_trino(parsed)) == parsed
     assert to_hive(parsed) == hive_type
@@ -64,7 +63,7 @@ def test_there_and_back(hive_type: str) -> None:
     ],
 )
 def test_hive_in_trinos_words(hive: str, trino: str) -> None:
-    assert hive_to_trino(hive, timestamp_precision=6) == trino
+    assert to_trino(parse_hive(hive), timestamp_precision=6) == trino
 
 
 @pytest.mark.parametrize(
