@@ -33,11 +33,10 @@ Tables = dict[str, list[Path]]
 
 @dataclass
 class Shop:
-    """The chain; `n_weeks` are landed, and the last whole build took `build_seconds`."""
+    """The chain; `n_weeks` are landed."""
 
     athena: Athena
     n_weeks: int = 0
-    build_seconds: float = 60.0
     restated: int = field(default=0, repr=False)
 
     def command(self, *arguments: str | Path, code: int = 0, **variables: str) -> str:
@@ -168,7 +167,7 @@ class Reader(threading.Thread):
                     self._seen.append((name, self.digest(name)))
                 except Exception as error:
                     self._seen.append((name, f"{type(error).__name__}: {error}"))
-                time.sleep(0.1)
+                time.sleep(0.3)
 
     def digest(self, name: str) -> str:
         """Number of rows and a checksum of all values of a table."""
