@@ -130,8 +130,7 @@ def test_a_new_column_of_a_fact_and_of_the_lake(shop: Shop, tmp_path: Path) -> N
         ),
         "models/marts/forecast/_forecast_marts__models.yml": (
             "  - name: fct_forecast_aggregate\n",
-            "      - name: trial\n        data_type: double\n"
-            "  - name: fct_forecast_aggregate\n",
+            "      - name: trial\n        data_type: double\n  - name: fct_forecast_aggregate\n",
         ),
         source: (
             "          - name: is_stocked_out\n",
