@@ -53,10 +53,12 @@ def test_a_killed_build_leaves_whole_tables_and_a_rerun_finishes_it(
             build = (build_by_dbt, build_by_salescast)[n % 2]
             n_killed += kill_after(build(shop), chance.uniform(0.1, 1.0) * seconds[build])
             started = time.monotonic()
-            done = build(shop)
-            printed, _ = done.communicate()
+            code, printed = finish(build(shop))
+            if code and build is build_by_dbt and "TABLE_ALREADY_EXISTS" in printed:
+                # The killed dbt's last statement ended only now; docs/athena.md says so.
+                code, printed = finish(build(shop))
             seconds[build] = time.monotonic() - started
-            assert done.returncode == 0, printed.decode()
+            assert code == 0, printed
             after = reader.digests()
             compared = "shop_marts.fct_forecast_vs_actual"
             assert after[compared] != before[compared]
@@ -90,6 +92,12 @@ def start(shop: Shop, command: list[str]) -> subprocess.Popen[bytes]:
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
+
+
+def finish(process: subprocess.Popen[bytes]) -> tuple[int, str]:
+    """Exit status and output of a command that is let be."""
+    printed, _ = process.communicate()
+    return process.returncode, printed.decode()
 
 
 def kill_after(process: subprocess.Popen[bytes], seconds: float) -> bool:
