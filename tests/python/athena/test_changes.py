@@ -163,7 +163,7 @@ def test_a_full_refresh_of_tables_is_refused(shop: Shop) -> None:
 
 
 @pytest.mark.timeout(900)
-def test_older_sales_and_a_past_cutoff_come_in(shop: Shop, tmp_path: Path) -> None:
+def test_older_sales_and_a_past_cutoff_come_in(shop: Shop) -> None:
     older = FIRST_WEEK - timedelta(weeks=1)
     shop.land([("1", "a", older, "77.5"), ("2", "a", older, "78.5")])
     cutoff = shop.last_week - timedelta(weeks=30)
@@ -175,4 +175,3 @@ def test_older_sales_and_a_past_cutoff_come_in(shop: Shop, tmp_path: Path) -> No
     # The build that failed above is made good by this one.
     older_week = f"week_end_date = date '{older}' and is_observed"
     assert n_rows(shop.athena, "shop_marts.fct_weekly_sales", older_week) == 2
-    assert shop.differences_from_duckdb(tmp_path / "duckdb") == {}
