@@ -76,16 +76,6 @@ def client(stack: Stack, service: str) -> Any:
     )
 
 
-def start_up(home: Path) -> subprocess.Popen[bytes]:
-    """Start `up` as a terminal does: in the background of a script SIGINT is ignored."""
-    return subprocess.Popen(
-        command(home, "up"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-
-
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Path]:
     """A folder for a stack, which is stopped whatever becomes of the test."""
@@ -160,7 +150,7 @@ def test_a_second_stack_from_up_to_down(stack: Stack, home: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_up_leaves_nothing(home: Path, number: signal.Signals) -> None:
-    up = start_up(home)
+    up = subprocess.Popen(command(home, "up"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     wait_until(lambda: "trino" in Stack(home).processes)
     # It goes on starting until the signal comes.
     assert len(processes_of(home)) == 4
@@ -186,7 +176,10 @@ def test_who_is_killed_takes_the_stack_along(home: Path) -> None:
 
 
 def test_two_ups_at_once(home: Path) -> None:
-    first, second = (start_up(home) for _ in range(2))
+    first, second = (
+        subprocess.Popen(command(home, "up"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        for _ in range(2)
+    )
     wait_until(lambda: "trino" in Stack(home).processes)
     running = [each for each in processes_of(home) if "local_aws up" not in each]
     assert len(running) == 3
