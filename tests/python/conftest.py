@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import pytest
 from s3_server import S3Server, running_s3_server
+
+
+def pytest_configure() -> None:
+    # In the background of a shell script SIGINT is ignored, by all children too; tests send it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
