@@ -150,8 +150,11 @@ def test_public_marts_and_reports_are_the_same(pair: Pair) -> None:
 
 @pytest.mark.timeout(1200)
 def test_tables_before_them_are_the_same(pair: Pair) -> None:
-    inner = [model for model in pair.models if model["config"]["access"] != "public"]
     layers = {"staging", "intermediate", "exports", "baselines"}
+    if pair.athena.name == "same_walmart":
+        # Staging has a row for each landed one; the small chain has every kind of them.
+        layers.remove("staging")
+    inner = [model for model in pair.models if model["fqn"][1] in layers]
     assert {model["fqn"][1] for model in inner} == layers
     found = {model["name"]: pair.differences(model) for model in inner}
     assert {name: each for name, each in found.items() if each} == {}
@@ -203,9 +206,8 @@ def lines_of(*paths: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.timeout(1200)
+@pytest.mark.parametrize("pair", ["simulated"], indirect=True)
 def test_a_week_on_athena_tells_its_cost_and_writes_the_report(pair: Pair) -> None:
-    if "same_simulated" not in pair.athena.name:
-        pytest.skip("the week ran on DuckDB")
     steps = [line for line in pair.printed.splitlines() if " MB scanned by " in line]
     assert {line.split(":")[0].split()[0] for line in steps} >= {
         *("request", "build", "resolve", "export", "publish", "in")
