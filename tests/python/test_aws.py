@@ -201,7 +201,8 @@ def test_a_role_is_assumed_and_its_credentials_are_used(on_server: S3Server) -> 
 
 def test_the_role_is_not_asked_for_before_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    open_session(settings(region=REGION, assume_role_arn=ROLE))
+    opened = open_session(settings(region=REGION, assume_role_arn=ROLE))
+    assert opened.region_name == REGION
 
 
 def test_a_command_tells_it_in_these_words(
