@@ -147,8 +147,10 @@ def test_a_new_column_of_a_fact_and_of_the_lake(shop: Shop, tmp_path: Path) -> N
     assert n_rows(shop.athena, COMPARED, "trial is null") == 0
     assert n_rows(shop.athena, COMPARED, "trial = 1") >= n_before
 
-    # Back to the project as it is: a dropped column needs a full refresh.
-    shop.athena.dbt("run", "--full-refresh", "--select", "fct_forecast_vs_actual")
+    # Back to the project as it is: a dropped column needs a full refresh. dbt's partial parser
+    # overlooks a YAML file that is again what it was before the change.
+    back = ("run", "--no-partial-parse", "--full-refresh", "--select", "fct_forecast_vs_actual")
+    shop.athena.dbt(*back)
     for schema, table, column in [
         (*COMPARED.split("."), "trial"),
         ("shop_lake", "raw_sales", "note"),
