@@ -1,0 +1,1 @@
+"""DeepAR on SageMaker: training and batch transform through its API."""
