@@ -167,7 +167,7 @@ class Reader(threading.Thread):
                     self._seen.append((name, self.digest(name)))
                 except Exception as error:
                     self._seen.append((name, f"{type(error).__name__}: {error}"))
-                time.sleep(0.3)
+                time.sleep(0.8)
 
     def digest(self, name: str) -> str:
         """Number of rows and a checksum of all values of a table."""

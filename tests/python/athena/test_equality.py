@@ -112,7 +112,8 @@ def week_on_duckdb(athena: Athena, duck: dict[str, str]) -> str:
     land_second_model(Path(duck["SALESCAST_HOME"]))
     salescast(duck, "build")
     athena.copy_lake(Path(duck["SALESCAST_HOME"]) / "lake")
-    athena.build()
+    # The data tests have passed on DuckDB; that Athena takes them is shown by the small chain.
+    athena.build("--exclude-resource-type", "test")
     return printed
 
 
@@ -202,7 +203,9 @@ def lines_of(*paths: Path) -> list[dict[str, Any]]:
     for path in paths:
         content = path.read_bytes()
         lines += (gzip.decompress(content) if path.suffix == ".gz" else content).splitlines()
-    return sorted((json.loads(line) for line in lines), key=lambda r: json.dumps(r, sort_keys=True))
+    records = (json.loads(line) for line in lines)
+    # Without the features, which are most of a record and the same in a whole store.
+    return sorted(records, key=lambda r: json.dumps([r.get("item_id"), r["start"], r["target"]]))
 
 
 @pytest.mark.timeout(1200)
