@@ -8,8 +8,11 @@ BUCKET = "local-aws"
 REGION = "us-east-1"
 
 # The first compiler alone: a build is hundreds of small statements, none of which runs for long.
+# Room for the classes that each of them brings, or all memory is collected to make it.
 _JVM = (
-    "-Xmx1000M",
+    "-Xmx1200M",
+    "-Xmn400M",
+    "-XX:MetaspaceSize=300M",
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
     "-XX:+ExitOnOutOfMemoryError",
@@ -21,6 +24,8 @@ _JVM = (
     "--sun-misc-unsafe-memory-access=allow",
 )
 
+# Plans for one machine and small tables: what would spread or weigh them costs more than it saves.
+# Tasks that have ended are looked through several times a second for as long as they are kept.
 _CONFIG = """\
 coordinator=true
 node-scheduler.include-coordinator=true
@@ -32,7 +37,14 @@ memory.heap-headroom-per-node=250MB
 task.concurrency=2
 task.max-worker-threads=4
 query.min-expire-age=30s
-query.max-history=50
+query.max-history=20
+task.info.max-age=10s
+optimizer.join-reordering-strategy=NONE
+join-distribution-type=BROADCAST
+enable-dynamic-filtering=false
+redistribute-writes=false
+scale-writers=false
+task.scale-writers.enabled=false
 http-server.log.enabled=false
 """
 
@@ -49,6 +61,7 @@ hive.partition-projection-enabled=true
 hive.max-partitions-per-writers=100
 hive.iceberg-catalog-name=iceberg
 hive.collect-column-statistics-on-write=false
+hive.table-statistics-enabled=false
 """
 
 _ICEBERG = """\
@@ -59,6 +72,7 @@ iceberg.security=allow-all
 iceberg.expire-snapshots.min-retention=0s
 iceberg.remove-orphan-files.min-retention=0s
 iceberg.allowed-extra-properties=*
+iceberg.table-statistics-enabled=false
 """
 
 _STORAGE = """\
