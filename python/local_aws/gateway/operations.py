@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from local_aws.gateway.executions import FINAL, Execution, Executions
 from local_aws.gateway.faults import Faults
-from local_aws.gateway.requests import Requests, given
+from local_aws.service_requests import Requests, given
 from local_aws.gateway.results import (
     column_info,
     manifest_location,
