@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from local_aws.sagemaker.jobs import Job, Model
@@ -46,8 +47,8 @@ def described_training(job: Job) -> Members:
         },
     }
     if None not in times:
-        answer["TrainingTimeInSeconds"] = round(times[1] - times[0])
-        answer["BillableTimeInSeconds"] = round(seen["billable_seconds"])
+        answer["TrainingTimeInSeconds"] = max(1, math.ceil(times[1] - times[0]))
+        answer["BillableTimeInSeconds"] = max(1, math.ceil(seen["billable_seconds"]))
     return _present(answer)
 
 

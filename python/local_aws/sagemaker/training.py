@@ -105,13 +105,19 @@ class Training:
             raise JobFailed(CAPACITY_ERROR)
         if self._fault == "stuck":
             self._be_stuck()
-        with self._machine.held(self._pause), self._machine.tree(job) as paths:
+        with self._machine.held(self._pause):
             log = JobLog(self._machine.logs, LOG_GROUP, job.name)
-            while True:
+            job.artifact = self._artifact(log)
+        job.complete()
+
+    def _artifact(self, log: JobLog) -> str:
+        """Train until it is done, each time on a machine that holds nothing yet."""
+        while True:
+            with self._machine.tree(self._job) as paths:
                 try:
                     self._attempt(paths, log)
                 except _Interrupted:
-                    job.enter("Interrupted", "Training job interrupted: the spot machine is gone")
+                    self._job.enter("Interrupted", "Training job interrupted")
                     self._pause(_INTERRUPTED_SECONDS)
                 except _InternalError:
                     if not self._retries:
@@ -120,13 +126,10 @@ class Training:
                 except _Killed:
                     raise JobFailed("AlgorithmError: , exit code: 137") from None
                 else:
-                    break
-                # It meets its fault once.
-                self._fault = None
-                job.enter("Restarting", "Restarting the training job")
-            artifact = self._upload(paths)
-        job.artifact = artifact
-        job.complete()
+                    return self._upload(paths)
+            # It meets its fault once.
+            self._fault = None
+            self._job.enter("Restarting", "Restarting the training job")
 
     def _attempt(self, paths: ContainerPaths, log: JobLog) -> None:
         job = self._job
