@@ -436,7 +436,7 @@ def _check_machine(services: Sequence[str]) -> None:
         raise StackError(problem)
     needed = ["torch", "gluonts"] if "sagemaker" in services else []
     if problem := artifacts.missing_packages("deepar", needed):
-        raise StackError(problem)
+        raise StackError(f"{problem}; or do without SageMaker: `up --services athena`")
 
 
 def _check_memory() -> None:
