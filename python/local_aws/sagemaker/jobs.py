@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from local_aws.sagemaker.errors import JobStopped
+from local_aws.sagemaker.errors import JobFailed, JobStopped
 
 Kind = Literal["training-job", "transform-job", "model"]
 FINAL = frozenset({"Completed", "Failed", "Stopped"})
 _REASON_LENGTH = 1024
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,21 @@ class Job:
             entry["EndTime"] = now
         self.transitions.append(entry)
         self.modified = now
+
+
+def to_its_end(job: Job, work: Callable[[], None]) -> None:
+    """Do a job's work and note how it ended."""
+    try:
+        work()
+    except JobStopped as end:
+        job.stopped(end)
+    except JobFailed as failure:
+        job.fail(str(failure))
+    except Exception as error:
+        _log.exception("%s", job.name)
+        job.fail(f"InternalServerError: {type(error).__name__}: {error}")
+    else:
+        job.complete()
 
 
 class Holdings:

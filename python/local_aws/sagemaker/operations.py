@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from local_aws.sagemaker import rules, storage, training, transforms
+from local_aws.sagemaker import rules, storage
 from local_aws.sagemaker.descriptions import (
     described_model,
     described_training,
@@ -17,9 +17,11 @@ from local_aws.sagemaker.descriptions import (
 )
 from local_aws.sagemaker.errors import SageMakerError, invalid, not_carried_out
 from local_aws.sagemaker.faults import Faults
-from local_aws.sagemaker.jobs import FINAL, Holdings, Job, Kind, Model
+from local_aws.sagemaker.jobs import FINAL, Holdings, Job, Kind, Model, to_its_end
 from local_aws.sagemaker.listing import page
 from local_aws.sagemaker.machine import Machine
+from local_aws.sagemaker.training import Training
+from local_aws.sagemaker.transforms import Transform
 from local_aws.service_requests import Requests, given
 
 Answer = dict[str, Any]
@@ -90,7 +92,7 @@ class SageMaker:
         spot = request.get("EnableManagedSpotTraining")
         own = ("spot_interruptions",) if spot else ()
         job = self._add_job("training-job", name, request, own)
-        self._start(lambda: training.carry_out(job, self._machine), name)
+        self._start(job, Training(job, self._machine).run)
         return {"TrainingJobArn": job.arn}
 
     def _check_there(self, uri: str, role: str) -> None:
@@ -134,7 +136,7 @@ class SageMaker:
         self._refuse_if_asked(request["TransformResources"]["InstanceType"], "transform")
         name = request["TransformJobName"]
         job = self._add_job("transform-job", name, request, ("truncate_outputs",))
-        self._start(lambda: transforms.carry_out(job, model, self._machine), name)
+        self._start(job, Transform(job, model, self._machine).run)
         return {"TransformJobArn": job.arn}
 
     def _describe_transform_job(self, request: Request) -> Answer:
@@ -214,8 +216,8 @@ class SageMaker:
             self._held.tags[job.arn] = _tags(request)
         return job
 
-    def _start(self, work: Callable[[], None], name: str) -> None:
-        threading.Thread(target=work, name=name, daemon=True).start()
+    def _start(self, job: Job, work: Callable[[], None]) -> None:
+        threading.Thread(target=to_its_end, args=(job, work), name=job.name, daemon=True).start()
 
     def _job(self, kind: Kind, name: str) -> Job:
         with self._held.lock:

@@ -13,7 +13,7 @@ from local_aws.service_requests import given
 CHECKPOINTS = "/opt/ml/checkpoints"
 DAY = 86_400
 _MOST_SECONDS = 28 * DAY
-# Section "managed spot": the built-in algorithms that do not checkpoint.
+# Of built-in algorithms that do not checkpoint, as DeepAR.
 _MOST_BUILT_IN_WAIT = 3600
 _PAYLOAD_MB = 6
 _MOST_PAYLOAD_MB = 100
@@ -21,32 +21,59 @@ _JSON_LINES = "application/jsonlines"
 _JOINED = re.compile(r"\$\['(?P<field>[^'\"\]]+)','SageMakerOutput'\]")
 _GPU = re.compile(r"ml\.(p|g|trn|inf)\d")
 
+# Members that AWS acts on and this server does not.
 _TRAINING = (
-    *(f"AlgorithmSpecification.{name}" for name in ("AlgorithmName", "ContainerEntrypoint")),
-    *(f"AlgorithmSpecification.{name}" for name in ("ContainerArguments", "TrainingImageConfig")),
+    "AlgorithmSpecification.AlgorithmName",
+    "AlgorithmSpecification.ContainerEntrypoint",
+    "AlgorithmSpecification.ContainerArguments",
+    "AlgorithmSpecification.TrainingImageConfig",
     "AlgorithmSpecification.EnableSageMakerMetricsTimeSeries",
-    *(f"ResourceConfig.{name}" for name in ("InstanceGroups", "KeepAlivePeriodInSeconds")),
-    *(f"ResourceConfig.{name}" for name in ("TrainingPlanArn", "InstancePlacementConfig")),
-    *(f"ResourceConfig.{name}" for name in ("InstancePreferences", "SelectedInstanceType")),
+    "ResourceConfig.InstanceGroups",
+    "ResourceConfig.KeepAlivePeriodInSeconds",
+    "ResourceConfig.TrainingPlanArn",
+    "ResourceConfig.InstancePlacementConfig",
+    "ResourceConfig.InstancePreferences",
+    "ResourceConfig.SelectedInstanceType",
     "ResourceConfig.SelectedInstanceCount",
     "StoppingCondition.MaxPendingTimeInSeconds",
-    *("DebugHookConfig", "DebugRuleConfigurations", "TensorBoardOutputConfig", "ExperimentConfig"),
-    *("ProfilerConfig", "ProfilerRuleConfigurations", "RemoteDebugConfig", "InfraCheckConfig"),
-    *("SessionChainingConfig", "ServerlessJobConfig", "MlflowConfig", "ModelPackageConfig"),
+    "DebugHookConfig",
+    "DebugRuleConfigurations",
+    "TensorBoardOutputConfig",
+    "ExperimentConfig",
+    "ProfilerConfig",
+    "ProfilerRuleConfigurations",
+    "RemoteDebugConfig",
+    "InfraCheckConfig",
+    "SessionChainingConfig",
+    "ServerlessJobConfig",
+    "MlflowConfig",
+    "ModelPackageConfig",
 )
 _CHANNEL = (
-    *(f"DataSource.{name}" for name in ("FileSystemDataSource", "DatasetSource")),
-    *(f"DataSource.S3DataSource.{name}" for name in ("AttributeNames", "InstanceGroupNames")),
-    *(f"DataSource.S3DataSource.{name}" for name in ("ModelAccessConfig", "HubAccessConfig")),
+    "DataSource.FileSystemDataSource",
+    "DataSource.DatasetSource",
+    "DataSource.S3DataSource.AttributeNames",
+    "DataSource.S3DataSource.InstanceGroupNames",
+    "DataSource.S3DataSource.ModelAccessConfig",
+    "DataSource.S3DataSource.HubAccessConfig",
     "ShuffleConfig",
 )
 _MODEL = (
-    *("Containers", "InferenceExecutionConfig", "PrimaryContainer.ImageConfig"),
-    *("PrimaryContainer.ModelDataSource", "PrimaryContainer.AdditionalModelDataSources"),
-    *("PrimaryContainer.ModelPackageName", "PrimaryContainer.InferenceSpecificationName"),
-    *("PrimaryContainer.MultiModelConfig", "PrimaryContainer.ContainerMetricsConfig"),
+    "Containers",
+    "InferenceExecutionConfig",
+    "PrimaryContainer.ImageConfig",
+    "PrimaryContainer.ModelDataSource",
+    "PrimaryContainer.AdditionalModelDataSources",
+    "PrimaryContainer.ModelPackageName",
+    "PrimaryContainer.InferenceSpecificationName",
+    "PrimaryContainer.MultiModelConfig",
+    "PrimaryContainer.ContainerMetricsConfig",
 )
-_TRANSFORM = ("DataCaptureConfig", "ExperimentConfig", "TransformResources.TransformAmiVersion")
+_TRANSFORM = (
+    "DataCaptureConfig",
+    "ExperimentConfig",
+    "TransformResources.TransformAmiVersion",
+)
 
 
 def check_training(request: Mapping[str, Any], region: str) -> None:

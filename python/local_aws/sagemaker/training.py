@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import math
 import re
 import time
@@ -39,7 +38,6 @@ _EPOCH = re.compile(_BUILT_IN_METRICS["train:loss"])
 # Without a machine; for a test to see the status, and long enough to be asked to stop.
 _CAPACITY_SECONDS = 0.3
 _INTERRUPTED_SECONDS = 0.5
-_log = logging.getLogger(__name__)
 
 
 class _Interrupted(Exception):
@@ -52,19 +50,6 @@ class _InternalError(Exception):
 
 class _Killed(Exception):
     """The program is killed."""
-
-
-def carry_out(job: Job, machine: Machine) -> None:
-    """Run a training job to its end, whatever that is."""
-    try:
-        Training(job, machine).run()
-    except JobStopped as end:
-        job.stopped(end)
-    except JobFailed as failure:
-        job.fail(str(failure))
-    except Exception as error:
-        _log.exception("%s", job.name)
-        job.fail(f"InternalServerError: {type(error).__name__}: {error}")
 
 
 class Training:
@@ -108,7 +93,6 @@ class Training:
         with self._machine.held(self._pause):
             log = JobLog(self._machine.logs, LOG_GROUP, job.name)
             job.artifact = self._artifact(log)
-        job.complete()
 
     def _artifact(self, log: JobLog) -> str:
         """Train until it is done, each time on a machine that holds nothing yet."""

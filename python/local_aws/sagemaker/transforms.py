@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from local_aws.sagemaker import rules, storage
-from local_aws.sagemaker.errors import JobFailed, JobStopped
+from local_aws.sagemaker.errors import JobFailed
 from local_aws.sagemaker.joblog import JobLog
 from local_aws.sagemaker.jobs import Job, Model
 from local_aws.sagemaker.machine import CAPACITY_ERROR, INTERNAL_ERROR, Machine
@@ -20,26 +19,10 @@ _CAPACITY_SECONDS = 0.3
 # The program has not written its output by then: loading its libraries takes longer.
 _DIES_AFTER_SECONDS = 0.5
 _TRUNCATED_SHARE = 10
-_log = logging.getLogger(__name__)
 
 
 class _Killed(Exception):
     """The program is killed."""
-
-
-def carry_out(job: Job, model: Model, machine: Machine) -> None:
-    """Run a batch transform to its end, whatever that is."""
-    try:
-        Transform(job, model, machine).run()
-    except JobStopped as end:
-        job.stopped(end)
-    except JobFailed as failure:
-        job.fail(str(failure))
-    except Exception as error:
-        _log.exception("%s", job.name)
-        job.fail(f"InternalServerError: {type(error).__name__}: {error}")
-    else:
-        job.complete()
 
 
 class Transform:
