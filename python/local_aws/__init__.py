@@ -1,1 +1,1 @@
-"""A local AWS for trying out and testing dbt-athena projects: Athena on Trino, Glue, S3 and STS."""
+"""A local AWS for trying out and testing: Athena on Trino, Glue, S3, STS, and SageMaker."""
