@@ -64,17 +64,18 @@ class Recorder:
     def answer(self, request: Any, **_: Any) -> Any:
         """A `before-send` handler of botocore: its answer replaces the HTTP call."""
         from botocore.awsrequest import AWSResponse
+        from botocore.compat import HTTPHeaders
 
         target = request.headers.get("X-Amz-Target", b"")
         operation = (target.decode() if isinstance(target, bytes) else target).rpartition(".")[2]
         if not operation:
             # IAM and STS, which the SDK asks on its own: it goes on without them.
-            return AWSResponse(request.url, 403, {}, _Body(DENIED))
+            return AWSResponse(request.url, 403, HTTPHeaders(), _Body(DENIED))
         parameters = json.loads(request.body)
         if operation.startswith("Create"):
             self.requests[operation] = parameters
         body = json.dumps(_answer(operation, parameters)).encode()
-        return AWSResponse(request.url, 200, {}, _Body(body))
+        return AWSResponse(request.url, 200, HTTPHeaders(), _Body(body))
 
     def take(self, operation: str) -> Request:
         """The newest request of an operation."""
