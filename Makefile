@@ -55,9 +55,10 @@ dbt: install ## dbt build on an empty home, twice, with all data and unit tests
 pytest: install ## Python tests and the end-to-end run
 	$(BIN)/pytest
 
-lock: ## write requirements.lock again from pyproject.toml
+lock: ## write requirements.lock again from pyproject.toml, and the image's requirements
 	uv pip compile pyproject.toml --extra deepar --extra local-aws --extra dev --universal --generate-hashes --python-version 3.11 \
 		--no-annotate --no-header --no-emit-index-url --quiet --output-file requirements.lock
+	$(PYTHON) scripts/lock_image.py
 
 clean: ## remove the environment; homes under var/ stay
 	rm -rf $(VENV)

@@ -34,7 +34,8 @@
 {%- endmacro %}
 
 {#
-    A view; typed and empty while the folder has no file, because a glob without a match is an error.
+    A view; typed and empty while the folder has no file, because a glob without a match is an error. A column that
+    no file has yet, as after an update of salescast, is null.
 
     Athena reads timestamps of files in milliseconds, so they are rounded here too.
 #}
@@ -42,16 +43,17 @@
     {%- set files = lake_path() ~ '/' ~ node.identifier ~ '/*.parquet' -%}
     {%- set quoted_files = "'" ~ files | replace("'", "''") ~ "'" -%}
     {%- set n_files = run_query('select count(*) from glob(' ~ quoted_files ~ ')').columns[0].values()[0] -%}
+    {%- set scan = 'from read_parquet(' ~ quoted_files ~ ', union_by_name = true, hive_partitioning = false)' -%}
+    {%- set found = run_query('describe ' ~ scan).columns[0].values() if n_files else [] -%}
     {%- set columns = [] -%}
     {%- for column in node.columns.values() -%}
-        {%- set value = adapter.quote(column.name) if n_files else 'null' -%}
+        {%- set value = adapter.quote(column.name) if column.name in found else 'null' -%}
         {%- if column.data_type == 'timestamp' -%}
             {%- set value = 'cast(' ~ value ~ ' as timestamp_ms)' -%}
         {%- endif -%}
         {%- do columns.append('cast(' ~ value ~ ' as ' ~ column.data_type ~ ') as ' ~ adapter.quote(column.name)) -%}
     {%- endfor -%}
-    {%- set rows = 'from read_parquet(' ~ quoted_files ~ ', union_by_name = true, hive_partitioning = false)'
-        if n_files else 'where false' -%}
+    {%- set rows = scan if n_files else 'where false' -%}
     {%- do run_query(
         'create or replace view ' ~ adapter.quote(node.schema) ~ '.' ~ adapter.quote(node.identifier)
         ~ ' as select ' ~ columns | join(', ') ~ ' ' ~ rows

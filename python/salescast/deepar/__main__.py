@@ -1,4 +1,4 @@
-"""Command line of the container: `python -m salescast.deepar train | transform`."""
+"""Command line of the container: `python -m salescast.deepar train | transform | serve`."""
 
 from __future__ import annotations
 
@@ -65,6 +65,13 @@ def _parser() -> argparse.ArgumentParser:
     transform.add_argument("--output", type=Path, required=True, help="JSON lines to write")
     transform.add_argument("--join", metavar="FIELD", help="field that each output line repeats")
     transform.set_defaults(run=_transform)
+    serving = commands.add_parser(
+        "serve",
+        help="answer SageMaker's requests over HTTP until SIGTERM",
+        epilog="SAGEMAKER_BIND_TO_PORT names the port (default 8080), "
+        "MODEL_SERVER_WORKERS the requests forecast at once (default one a core).",
+    )
+    serving.set_defaults(run=_serve)
     return parser
 
 
@@ -80,6 +87,13 @@ def _transform(paths: ContainerPaths, options: argparse.Namespace) -> None:
     from salescast.deepar.transform import transform
 
     transform(paths, options.input, options.output, config, options.join)
+
+
+def _serve(paths: ContainerPaths, options: argparse.Namespace) -> None:
+    config = parse_inference_config(os.environ.get("DEEPAR_INFERENCE_CONFIG"))
+    from salescast.deepar.serve import ServerSettings, serve
+
+    serve(paths, config, ServerSettings.from_environment(os.environ))
 
 
 def _set_threads() -> None:

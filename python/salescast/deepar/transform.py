@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,7 @@ def transform(
             forecasts = _with_progress(forecast(model, records, config), len(records))
             for record, answer in zip(records, forecasts, strict=True):
                 line = answer if join is None else {join: record.extra[join], JOINED_FIELD: answer}
-                out.write(json.dumps(line, allow_nan=False, ensure_ascii=False) + "\n")
+                out.write(answer_line(line))
         temporary.replace(output_path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -106,6 +106,11 @@ def forecast(
         if "samples" in config.output_types:
             answer["samples"] = [_rounded(path) for path in paths]
         yield answer
+
+
+def answer_line(answer: Mapping[str, Any]) -> str:
+    """An answer as the line that batch transform and server both write."""
+    return json.dumps(answer, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def _rounded(values: FloatArray) -> list[float]:
