@@ -12,6 +12,9 @@ from salescast.child import Progress
 if TYPE_CHECKING:
     from salescast.settings import Settings
 
+CATEGORY_COLUMNS = ("store_id", "department_id")
+"""Columns of exp_series whose codes stand in `cat`, by cat_position."""
+
 
 @dataclass(frozen=True)
 class BuildResult:

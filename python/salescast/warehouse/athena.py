@@ -27,14 +27,19 @@ from salescast.errors import RunError, UserError
 from salescast.lake import open_lake, sql_text
 from salescast.s3 import Prefix, open_prefix
 from salescast.settings import Settings
-from salescast.warehouse import BuildResult, Cutoff, Encoding, Landed, Spent, TrainingRecords
+from salescast.warehouse import (
+    CATEGORY_COLUMNS,
+    BuildResult,
+    Cutoff,
+    Encoding,
+    Landed,
+    Spent,
+    TrainingRecords,
+)
 from salescast.warehouse.athena_client import AthenaClient
 from salescast.warehouse.dbt import DbtProject, create_lake_sources, dbt_build
 from salescast.warehouse.landed import read_landed, sales_bounds_sql
 from salescast.warehouse.marts import REPORT_TABLES, UnloadedTable, publish_files
-
-_CATEGORY_COLUMNS = ("store_id", "department_id")
-"""Columns of exp_series whose codes stand in `cat`, by cat_position."""
 
 _INCREMENTAL = "config.materialized:incremental"
 _CHUNK = 1 << 20
@@ -170,7 +175,7 @@ class AthenaWarehouse:
         joins = [
             f"inner join {categories} as known_{position} on known_{position}.cat_position"
             f" = {position} and known_{position}.category_value"
-            f" = series.{_CATEGORY_COLUMNS[position]}"
+            f" = series.{CATEGORY_COLUMNS[position]}"
             for position in positions
         ]
         if positions:

@@ -15,13 +15,18 @@ from salescast.child import Progress
 from salescast.errors import RunError, UserError
 from salescast.lake import Lake
 from salescast.settings import Settings
-from salescast.warehouse import BuildResult, Cutoff, Encoding, Landed, Spent, TrainingRecords
+from salescast.warehouse import (
+    CATEGORY_COLUMNS,
+    BuildResult,
+    Cutoff,
+    Encoding,
+    Landed,
+    Spent,
+    TrainingRecords,
+)
 from salescast.warehouse.dbt import DbtProject, dbt_build
 from salescast.warehouse.landed import read_landed, sales_bounds_sql
 from salescast.warehouse.marts import publish_marts
-
-_CATEGORY_COLUMNS = ("store_id", "department_id")
-"""Columns of exp_series whose codes stand in `cat`, by cat_position."""
 
 _SERIES_A_PART = 20_000
 """Series whose lines are sorted in memory at a time."""
@@ -144,7 +149,7 @@ class DuckDBWarehouse:
                 known = f"known_{position}"
                 joins.append(
                     f"left join read_parquet(?) as {known} on {known}.cat_position = {position}"
-                    f" and {known}.category_value = series.{_CATEGORY_COLUMNS[position]}"
+                    f" and {known}.category_value = series.{CATEGORY_COLUMNS[position]}"
                 )
                 conditions.append(f"and {known}.code is not null")
                 parameters.append(str(encoding.categories))
