@@ -34,31 +34,29 @@
 {%- endmacro %}
 
 {#
-    A view; typed and empty while the folder has no file, because a glob without a match is an error.
+    A view; typed and empty while the folder has no file, because a glob without a match is an error. A column that
+    no file has yet, as after an update of salescast, is null.
 
-    Files of before a column was added do not have it: a row set of no rows brings every column. Athena reads
-    timestamps of files in milliseconds, so they are rounded here too.
+    Athena reads timestamps of files in milliseconds, so they are rounded here too.
 #}
 {% macro duckdb__create_lake_source(node, move) -%}
     {%- set files = lake_path() ~ '/' ~ node.identifier ~ '/*.parquet' -%}
     {%- set quoted_files = "'" ~ files | replace("'", "''") ~ "'" -%}
     {%- set n_files = run_query('select count(*) from glob(' ~ quoted_files ~ ')').columns[0].values()[0] -%}
-    {%- set nulls = [] -%}
+    {%- set scan = 'from read_parquet(' ~ quoted_files ~ ', union_by_name = true, hive_partitioning = false)' -%}
+    {%- set found = run_query('describe ' ~ scan).columns[0].values() if n_files else [] -%}
     {%- set columns = [] -%}
     {%- for column in node.columns.values() -%}
-        {%- set name = adapter.quote(column.name) -%}
-        {%- set type = 'timestamp_ms' if column.data_type == 'timestamp' else column.data_type -%}
-        {%- do nulls.append('cast(null as ' ~ type ~ ') as ' ~ name) -%}
-        {%- do columns.append('cast(cast(' ~ name ~ ' as ' ~ type ~ ') as ' ~ column.data_type ~ ') as ' ~ name) -%}
+        {%- set value = adapter.quote(column.name) if column.name in found else 'null' -%}
+        {%- if column.data_type == 'timestamp' -%}
+            {%- set value = 'cast(' ~ value ~ ' as timestamp_ms)' -%}
+        {%- endif -%}
+        {%- do columns.append('cast(' ~ value ~ ' as ' ~ column.data_type ~ ') as ' ~ adapter.quote(column.name)) -%}
     {%- endfor -%}
-    {%- set rows = '(select ' ~ nulls | join(', ') ~ ' where false)' -%}
-    {%- if n_files -%}
-        {%- set rows = '(select ' ~ nulls | join(', ') ~ ' where false union all by name select * from read_parquet('
-            ~ quoted_files ~ ', union_by_name = true, hive_partitioning = false))' -%}
-    {%- endif -%}
+    {%- set rows = scan if n_files else 'where false' -%}
     {%- do run_query(
         'create or replace view ' ~ adapter.quote(node.schema) ~ '.' ~ adapter.quote(node.identifier)
-        ~ ' as select ' ~ columns | join(', ') ~ ' from ' ~ rows
+        ~ ' as select ' ~ columns | join(', ') ~ ' ' ~ rows
     ) -%}
 {%- endmacro %}
 

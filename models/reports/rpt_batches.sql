@@ -36,6 +36,7 @@ batch_steps as (
         min(started_at) as started_at,
         max(finished_at) as finished_at,
         sum(seconds) as seconds,
+        sum(instance_count * billable_seconds) as billable_seconds,
         max(case when newest_rank = 1 then step end) as last_step,
         max(case when newest_rank = 1 then step_status end) as last_step_status
 
@@ -65,6 +66,7 @@ final as (
         coalesce(batch_runs.n_runs, 0) as n_runs,
         coalesce(batch_runs.n_forecast_rows, 0) as n_forecast_rows,
         batch_steps.seconds,
+        batch_steps.billable_seconds,
         batch_steps.last_step,
         batch_steps.last_step_status
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from salescast.errors import UserError
+from salescast.forecaster import JobUsage
 from salescast.lake import Lake, utc_naive
 from salescast.settings import program_version
 
@@ -29,7 +30,7 @@ class CutoffRequest(BaseModel):
 
 
 class StepRecord(BaseModel):
-    """One attempt at a step that came to an end."""
+    """One attempt at a step that came to an end; `jobs` are the billed ones that ended in it."""
 
     run_id: str | None
     step: str
@@ -38,6 +39,7 @@ class StepRecord(BaseModel):
     finished_at: datetime
     seconds: float
     detail: str
+    jobs: list[JobUsage] = []
 
 
 class RunRecord(BaseModel):
@@ -107,13 +109,21 @@ class Batch:
         self.record.finished = [key for key in self.record.finished if key not in steps]
         self.save()
 
-    def do(self, step: str, action: Callable[[], str], run: RunRecord | None = None) -> None:
+    def do(
+        self,
+        step: str,
+        action: Callable[[], str],
+        run: RunRecord | None = None,
+        *,
+        used: Callable[[], Sequence[JobUsage]] = tuple,
+    ) -> None:
         """Do a step unless it is finished, and record how it ended.
 
         Args:
             step: Name of the step.
             action: Does the work, and can be done again; returns one line on what it did.
             run: The run that the step belongs to; None for a step of the batch.
+            used: What billed jobs took; those that no earlier step told are this one's.
         """
         if self.is_done(step, run):
             return
@@ -121,10 +131,10 @@ class Batch:
         try:
             detail = action()
         except Exception as error:
-            self._end(step, run, "failed", started, str(error)[:MAX_DETAIL])
+            self._end(step, run, "failed", started, str(error)[:MAX_DETAIL], used())
             raise
         self.record.finished.append(_key(step, run))
-        self._end(step, run, "done", started, detail)
+        self._end(step, run, "done", started, detail, used())
 
     def finish(self) -> None:
         """Close the batch: nothing is left to resume."""
@@ -148,7 +158,8 @@ class Batch:
             name = f"{self.record.batch_id}-{n:04d}"
             if name not in landed:
                 row = {
-                    **attempt.model_dump(),
+                    **attempt.model_dump(exclude={"jobs"}),
+                    **_billed(attempt.jobs),
                     "batch_id": self.record.batch_id,
                     "started_at": utc_naive(attempt.started_at),
                     "finished_at": utc_naive(attempt.finished_at),
@@ -162,8 +173,13 @@ class Batch:
         status: Literal["done", "failed"],
         started: datetime,
         detail: str,
+        used: Sequence[JobUsage],
     ) -> None:
         finished = datetime.now(UTC)
+        told = {job.job_name for attempt in self.record.attempts for job in attempt.jobs}
+        jobs = [job for job in used if job.job_name not in told]
+        if status == "done" and jobs:
+            detail = "; ".join((detail, *map(str, jobs)))
         seconds = round((finished - started).total_seconds(), 3)
         self.record.attempts.append(
             StepRecord(
@@ -174,6 +190,7 @@ class Batch:
                 finished_at=finished,
                 seconds=seconds,
                 detail=detail,
+                jobs=jobs,
             )
         )
         # The record first: what it does not tell would be done again under the same name.
@@ -249,6 +266,18 @@ def find_folder(batches: Path, batch_id: str) -> Path:
             fix=f"The newest ones: {newest}.",
         )
     return folder
+
+
+def _billed(jobs: Sequence[JobUsage]) -> dict[str, Any]:
+    """The columns of run_steps on billed jobs; a step that took several attempts names the last."""
+    if not jobs:
+        return {}
+    return {
+        "job_name": jobs[-1].job_name,
+        "instance_type": jobs[-1].instance_type,
+        "instance_count": jobs[-1].instance_count,
+        "billable_seconds": sum(job.billable_seconds for job in jobs),
+    }
 
 
 def _key(step: str, run: RunRecord | None) -> str:

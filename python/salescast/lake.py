@@ -110,7 +110,9 @@ LAKE_SCHEMAS: dict[str, dict[str, str]] = {
         "started_at": "timestamp",
         "finished_at": "timestamp",
         "seconds": "double",
-        "detail": "varchar",
+        **_text("detail", "job_name", "instance_type"),
+        "instance_count": "bigint",
+        "billable_seconds": "double",
         "schema_version": "integer",
     },
     "champions": {
@@ -456,7 +458,7 @@ def _fit(table: pa.Table, schema: pa.Schema) -> pa.Table:
     if "schema_version" not in table.schema.names:
         versions = pa.array([SCHEMA_VERSION] * table.num_rows, pa.int32())
         table = table.append_column("schema_version", versions)
-    # Files of earlier versions have microseconds, and not the columns that were added since.
+    # Files of earlier versions have microseconds, and not every column.
     columns = [
         pc.cast(table[each.name], options=pc.CastOptions(each.type, allow_time_truncate=True))
         if each.name in table.schema.names

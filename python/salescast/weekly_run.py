@@ -31,7 +31,13 @@ from salescast.batch import (
 )
 from salescast.errors import RunError, UserError
 from salescast.export import RunFiles, export_run
-from salescast.forecaster import Forecaster, TrainingJob, TransformJob, open_forecaster
+from salescast.forecaster import (
+    Forecaster,
+    StopJob,
+    TrainingJob,
+    TransformJob,
+    open_forecaster,
+)
 from salescast.forecaster.trained import (
     TrainedModel,
     check_categories,
@@ -116,13 +122,14 @@ def _do(week: Week, step: str, action: Callable[[], str], run: RunRecord | None 
             return detail
         return f"{detail}; {after.since(before)}"
 
-    week.batch.do(step, with_cost, run)
+    week.batch.do(step, with_cost, run, used=week.forecaster.used)
 
 
 def open_week(
     settings: Settings,
     batch: Batch,
     update: Callable[[str], None],
+    stop_job: StopJob = lambda _: False,
 ) -> Week:
     """A batch with the warehouse, forecaster and lake that the settings name.
 
@@ -130,11 +137,12 @@ def open_week(
         settings: The settings.
         batch: The batch.
         update: Told the state of long work.
+        stop_job: Asked at an interrupt about a job that goes on without this command.
     """
     return Week(
         batch=batch,
         warehouse=open_warehouse(settings, update),
-        forecaster=open_forecaster(settings, update),
+        forecaster=open_forecaster(settings, update, stop_job),
         lake=open_lake(settings),
         models=read_models(settings.project / "models.toml"),
         code_version=code_version(settings.project),
@@ -336,7 +344,9 @@ def _train(week: Week, run: RunRecord) -> str:
         _need(files.manifest, run, "export")
         hyperparameters = week.models[run.model_id].job_hyperparameters(run.prediction_length)
         artifact = week.forecaster.train(
-            TrainingJob(_job_name(run), files.training_channel, hyperparameters, files.work)
+            TrainingJob(
+                _job_name(run), files.training_channel, hyperparameters, files.work, run.run_id
+            )
         )
         keep_trained_model(
             week.lake,
@@ -359,8 +369,16 @@ def _predict(week: Week, run: RunRecord) -> str:
         raise _not_yet(run, "train")
     _need(files.inference, run, "export")
     trained = read_trained_model(week.lake, run.trained_model_id)
+    week.forecaster.check_artifact(trained.program)
     week.forecaster.transform(
-        TransformJob(_job_name(run), trained.artifact, files.inference, files.output, files.work)
+        TransformJob(
+            _job_name(run),
+            trained.artifact,
+            files.inference,
+            files.output,
+            files.work,
+            run.run_id,
+        )
     )
     return f"by {trained.trained_model_id}"
 
@@ -422,6 +440,7 @@ def _reused(week: Week, run: RunRecord) -> TrainedModel | None:
     if run.recipe != "deepar" or (name := week.batch.record.trained_model_id) is None:
         return None
     trained = read_trained_model(week.lake, name)
+    week.forecaster.check_artifact(trained.program)
     _check_unseen(trained, run.cutoff_date, "the batch's trained model")
     return trained
 

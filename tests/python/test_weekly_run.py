@@ -16,7 +16,7 @@ import pytest
 
 from salescast.batch import Batch, BatchRecord, read_record
 from salescast.errors import RunError, UserError
-from salescast.forecaster import QUANTILES, TrainingJob, TransformJob
+from salescast.forecaster import QUANTILES, JobUsage, TrainingJob, TransformJob
 from salescast.forecaster.trained import read_trained_model
 from salescast.lake import Lake, StagedFile, sortable_id
 from salescast.models import Model
@@ -55,6 +55,7 @@ class World:
     ticks: int = 0
     calls: list[tuple[str, ...]] = field(default_factory=list)
     built_for: list[Cutoff] = field(default_factory=list)
+    used: list[JobUsage] = field(default_factory=list)
 
     def tick(self) -> None:
         self.ticks += 1
@@ -191,6 +192,15 @@ class FakeForecaster:
 
     def check_ready(self) -> None:
         return
+
+    def check_model(self, model: Model) -> None:
+        return
+
+    def check_artifact(self, program: str) -> None:
+        assert program == self.program
+
+    def used(self) -> list[JobUsage]:
+        return self.world.used
 
     def train(self, job: TrainingJob) -> Path:
         self.world.work("train", job.name)

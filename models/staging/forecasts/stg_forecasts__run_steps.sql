@@ -16,7 +16,11 @@ final as (
         started_at,
         finished_at,
         seconds,
-        detail
+        detail,
+        job_name,
+        instance_type,
+        instance_count,
+        billable_seconds
 
     from run_steps
 

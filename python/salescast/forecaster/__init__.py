@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from salescast.child import Progress
-from salescast.errors import UserError
 
 if TYPE_CHECKING:
+    from salescast.models import Model
     from salescast.settings import Settings
 
 QUANTILES = ("0.05", "0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "0.9", "0.95")
@@ -19,18 +19,23 @@ QUANTILES = ("0.05", "0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "0.
 NUM_SAMPLES = 200
 """Sample paths a series, so that the outer quantiles rest on ten of them."""
 
+StopJob = Callable[[str], bool]
+"""Asked at an interrupt whether the job of this name, which runs elsewhere, shall stop too."""
+
 
 @dataclass(frozen=True)
 class TrainingJob:
     """One training: settings and a channel, worked on in a folder of its own.
 
-    The channel is a folder or an S3 prefix that holds gzipped JSON lines and nothing else.
+    The channel is a folder or an S3 prefix that holds gzipped JSON lines and nothing else. The run
+    is what a job elsewhere is found by again.
     """
 
     name: str
     channel: str
     hyperparameters: Mapping[str, str]
     work: Path
+    run_id: str
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,31 @@ class TransformJob:
     input_file: Path
     output_file: Path
     work: Path
+    run_id: str
+
+
+@dataclass(frozen=True)
+class JobUsage:
+    """What a job took of the machines that it is billed for.
+
+    Attributes:
+        job_name: Name of the job where it ran.
+        instance_type: Kind of machine.
+        instance_count: Number of machines.
+        seconds: From its start to its end, on each of them.
+        billable_seconds: Of these the billed ones, on each machine; fewer on spot machines.
+    """
+
+    job_name: str
+    instance_type: str
+    instance_count: int
+    seconds: float
+    billable_seconds: float
+
+    def __str__(self) -> str:
+        """One line for the step's detail."""
+        machines = f"{self.instance_count} {self.instance_type}"
+        return f"{self.job_name} on {machines}, {self.billable_seconds:,.0f} s billed"
 
 
 class Forecaster(Protocol):
@@ -62,6 +92,26 @@ class Forecaster(Protocol):
             UserError: Something must be installed or set first.
         """
 
+    def check_model(self, model: Model) -> None:
+        """Refuse early a model whose settings no job here takes.
+
+        Raises:
+            UserError: Names the settings.
+        """
+
+    def check_artifact(self, program: str) -> None:
+        """Refuse an artifact that no job here can read.
+
+        Args:
+            program: The program that trained it, as kept with the trained model.
+
+        Raises:
+            UserError: It comes from another program.
+        """
+
+    def used(self) -> Sequence[JobUsage]:
+        """What the jobs took that this object has seen end; empty where nothing is billed."""
+
     def train(self, job: TrainingJob) -> Path:
         """Train a model; returns its `model.tar.gz`.
 
@@ -77,18 +127,25 @@ class Forecaster(Protocol):
         """
 
 
-def open_forecaster(settings: Settings, progress: Progress = lambda _: None) -> Forecaster:
+def open_forecaster(
+    settings: Settings,
+    progress: Progress = lambda _: None,
+    stop_job: StopJob = lambda _: False,
+) -> Forecaster:
     """The forecaster that the settings name.
 
+    Args:
+        settings: The settings.
+        progress: Told the state of long work.
+        stop_job: Asked at an interrupt about a job that goes on without this command.
+
     Raises:
-        UserError: The forecaster is not available yet.
+        UserError: A setting that it needs is missing or not allowed.
     """
-    if settings.forecaster != "local":
-        raise UserError(
-            f"The forecaster {settings.forecaster} is not available yet.",
-            where="SALESCAST_FORECASTER",
-            fix="Unset it, or set it to local.",
-        )
+    if settings.forecaster == "sagemaker":
+        from salescast.forecaster.sagemaker.forecaster import open_sagemaker
+
+        return open_sagemaker(settings, progress, stop_job)
     from salescast.forecaster.local import LocalForecaster
 
     open_s3 = None

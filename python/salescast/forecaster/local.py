@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 from salescast.child import Progress, run_child
 from salescast.deepar.contract import ContainerPaths, ContractError, pack_model, unpack_model
 from salescast.errors import RunError, UserError
-from salescast.forecaster import NUM_SAMPLES, QUANTILES, TrainingJob, TransformJob
+from salescast.forecaster import NUM_SAMPLES, QUANTILES, JobUsage, TrainingJob, TransformJob
+from salescast.forecaster.sagemaker.images import is_built_in
 from salescast.settings import program_version
 
 if TYPE_CHECKING:
+    from salescast.models import Model
     from salescast.s3 import Prefix
 
 _EPOCH = re.compile(r"#quality_metric: host=\S+, epoch=(\d+), train loss <loss>=(\S+)")
@@ -69,6 +71,26 @@ class LocalForecaster:
                 fix="Install the extra: pip install 'salescast[deepar]'; or run without it: "
                 "--model snaive_52.",
             )
+
+    def check_model(self, model: Model) -> None:
+        """Our program takes every model of `models.toml`."""
+
+    def check_artifact(self, program: str) -> None:
+        """Refuse an artifact of SageMaker's built-in DeepAR, which only its image can read.
+
+        Raises:
+            UserError: It is one.
+        """
+        if is_built_in(program):
+            raise UserError(
+                "The model was trained by SageMaker's built-in DeepAR, which does not run here.",
+                where=program,
+                fix="Set SALESCAST_FORECASTER to sagemaker, or train a new model.",
+            )
+
+    def used(self) -> Sequence[JobUsage]:
+        """Nothing: what runs here is not billed."""
+        return ()
 
     def train(self, job: TrainingJob) -> Path:
         """Train a model; returns its `model.tar.gz` in the work folder.
