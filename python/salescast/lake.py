@@ -113,6 +113,7 @@ LAKE_SCHEMAS: dict[str, dict[str, str]] = {
         **_text("detail", "job_name", "instance_type"),
         "instance_count": "bigint",
         "billable_seconds": "double",
+        "cost_usd": "double",
         "schema_version": "integer",
     },
     "champions": {

@@ -11,7 +11,7 @@ final as (
     select
         model_id,
         trained_model_id,
-        coalesce(action, 'set') as action,
+        coalesce(action, 'set') as champion_action,
         reason,
         set_at
 
