@@ -33,12 +33,13 @@ from salescast.warehouse import (
     Cutoff,
     Encoding,
     Landed,
+    LandedSeries,
     Spent,
     TrainingRecords,
 )
 from salescast.warehouse.athena_client import AthenaClient
 from salescast.warehouse.dbt import DbtProject, create_lake_sources, dbt_build
-from salescast.warehouse.landed import read_landed, sales_bounds_sql
+from salescast.warehouse.landed import landed_series_sql, read_landed, sales_bounds_sql
 from salescast.warehouse.marts import REPORT_TABLES, UnloadedTable, publish_files
 
 _INCREMENTAL = "config.materialized:incremental"
@@ -68,6 +69,11 @@ class AthenaWarehouse:
             sales_bounds_sql(lambda table: self._table("lake", table))
         ).rows
         return read_landed(lake, *bounds)
+
+    def landed_series(self, cutoffs: Sequence[date]) -> list[LandedSeries]:
+        """The landed series at some cutoffs, without a build; cutoffs without one are left out."""
+        sql = landed_series_sql(lambda table: self._table("lake", table), cutoffs)
+        return [LandedSeries(*row) for row in self._athena.query(sql).rows]
 
     def build(self, selector: str | None, *, full_refresh: bool = False) -> BuildResult:
         """Run the models, seeds and tests of a selector, or all of them.

@@ -21,11 +21,12 @@ from salescast.warehouse import (
     Cutoff,
     Encoding,
     Landed,
+    LandedSeries,
     Spent,
     TrainingRecords,
 )
 from salescast.warehouse.dbt import DbtProject, dbt_build
-from salescast.warehouse.landed import read_landed, sales_bounds_sql
+from salescast.warehouse.landed import landed_series_sql, read_landed, sales_bounds_sql
 from salescast.warehouse.marts import publish_marts
 
 _SERIES_A_PART = 20_000
@@ -48,6 +49,13 @@ class DuckDBWarehouse:
             row = connection.execute(sql).fetchone()
         assert row is not None
         return read_landed(lake, row[0], row[1])
+
+    def landed_series(self, cutoffs: Sequence[date]) -> list[LandedSeries]:
+        """The landed series at some cutoffs, without a build; cutoffs without one are left out."""
+        lake = Lake(self._settings.lake)
+        sql = landed_series_sql(lambda table: f"({lake.scan_sql(table)})", cutoffs)
+        with _connect(self._settings) as connection:
+            return [LandedSeries(*row) for row in connection.execute(sql).fetchall()]
 
     def build(self, selector: str | None, *, full_refresh: bool = False) -> BuildResult:
         """Run the models, seeds and tests of a selector, or all of them.
