@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from local_aws.artifacts import StackError
-from local_aws.stack import Stack, default_home
+from local_aws.stack import PROCESSES, SERVICES, Stack, default_home
 
 
 class _Commands(click.Group):
@@ -37,20 +37,41 @@ _home = click.option(
     epilog='\b\nExample:\n  python -m local_aws up\n  eval "$(python -m local_aws env)"',
 )
 def main() -> None:
-    """A local AWS for dbt-athena projects: Athena on Trino, Glue, S3, STS."""
+    """A local AWS: Athena on Trino, Glue, S3, STS, and a SageMaker that trains DeepAR."""
 
 
-@main.command(epilog="\b\nExample:\n  python -m local_aws up --home /tmp/second")
+def _services(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> tuple[str, ...]:
+    """`a,b` as names."""
+    names = tuple(value.split(",")) if value is not None else tuple(SERVICES)
+    if unknown := set(names) - set(SERVICES):
+        raise click.BadParameter(f"{', '.join(unknown)}: there are {', '.join(sorted(SERVICES))}.")
+    return names
+
+
+@main.command(epilog="\b\nExample:\n  python -m local_aws up --services sagemaker")
+@click.option(
+    "--services",
+    callback=_services,
+    metavar="A,B",
+    help="Of athena and sagemaker, those to start; default both. S3 is there anyway.",
+)
 @_home
-def up(home: Path) -> None:
+def up(services: tuple[str, ...], home: Path) -> None:
     """Start it and wait until it answers; fetches Trino (800 MB) the first time."""
     stack = Stack(home)
+    if stack.runs and set(services) - set(stack.services):
+        raise StackError(
+            f"It is running already, in {home}, for {', '.join(stack.services)} only. Take it "
+            "down first, or name another --home."
+        )
     if stack.runs:
         click.echo(f"It is running already, in {home}.")
         return
     # Ends like Ctrl-C does: what was started is stopped.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    seconds = stack.start(lambda text: click.echo(text, err=True))
+    seconds = stack.start(lambda text: click.echo(text, err=True), services=services)
     click.echo(f"Ready after {seconds:.0f} s. Point a shell at it:")
     other = "" if home == default_home() else f" --home {shlex.quote(str(home))}"
     click.echo(f'  eval "$(python -m local_aws env{other})"')
@@ -59,7 +80,7 @@ def up(home: Path) -> None:
 @main.command(epilog="\b\nExample:\n  python -m local_aws down")
 @_home
 def down(home: Path) -> None:
-    """Stop it; what it held in S3 and Glue is gone."""
+    """Stop it; what it held in S3, Glue and SageMaker is gone."""
     stack = Stack(home)
     was_there = bool(stack.processes)
     stack.stop()
@@ -90,7 +111,7 @@ def env(home: Path) -> None:
 
 
 @main.command(epilog="\b\nExample:\n  python -m local_aws logs gateway --follow")
-@click.argument("name", type=click.Choice(["trino", "gateway", "ministack"]))
+@click.argument("name", type=click.Choice(PROCESSES))
 @click.option("--follow", is_flag=True, help="Go on until Ctrl-C.")
 @_home
 def logs(name: str, follow: bool, home: Path) -> None:

@@ -11,7 +11,7 @@ import tarfile
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -81,11 +81,8 @@ def cache_folder() -> Path:
 
 def missing() -> str | None:
     """What keeps this machine from having Trino; None if nothing does."""
-    if packages := [name for name in _PACKAGES if find_spec(name) is None]:
-        return (
-            f"Python packages are missing: {', '.join(packages)}. Install the extra `local-aws`: "
-            "pip install '.[local-aws]'"
-        )
+    if problem := missing_packages("local-aws", _PACKAGES):
+        return problem
     cache = cache_folder()
     if _home(cache).is_dir() or shutil.which("mvn"):
         return None
@@ -95,6 +92,17 @@ def missing() -> str | None:
     return (
         "Maven (`mvn`) is not installed, and Trino is fetched through it. Install Maven, or put "
         f"{', '.join(absent)} into {cache / 'downloads'} by hand."
+    )
+
+
+def missing_packages(extra: str, names: Iterable[str]) -> str | None:
+    """Which of the packages of an extra are not installed, and what to do; None if all are."""
+    packages = [name for name in names if find_spec(name) is None]
+    if not packages:
+        return None
+    return (
+        f"Python packages are missing: {', '.join(packages)}. Install the extra `{extra}`: "
+        f"pip install '.[{extra}]'"
     )
 
 

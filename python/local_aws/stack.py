@@ -1,4 +1,4 @@
-"""One local AWS: three processes with ports, logs and state in a folder of its own."""
+"""One local AWS: processes with ports, logs and state in a folder of its own."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -25,7 +26,15 @@ from local_aws.artifacts import StackError
 _NEEDED_MEMORY = 2_500_000_000
 _START_SECONDS = 180
 _STOP_SECONDS = 10
-_PROCESSES = ("ministack", "gateway", "trino")
+SERVICES = {"sagemaker": ("sagemaker",), "athena": ("gateway", "trino")}
+"""What can be asked for, with the processes that it needs beside MiniStack."""
+PROCESSES = ("ministack", *(name for names in SERVICES.values() for name in names))
+_HEALTH = {
+    "ministack": ("/_ministack/health", ""),
+    "gateway": ("/health", ""),
+    "sagemaker": ("/health", ""),
+    "trino": ("/v1/info", '"starting":false'),
+}
 # Below the ports that a connection of anybody may get for its own end until Trino listens.
 _PORTS = range(20000, 32000)
 _ACCOUNT = "000000000000"
@@ -33,7 +42,7 @@ _ACCOUNT = "000000000000"
 
 @dataclass(frozen=True)
 class Process:
-    """One of the three: its id, its port, and when it started in ticks since the machine did."""
+    """One of them: its id, its port, and when it started in ticks since the machine did."""
 
     pid: int
     port: int
@@ -63,17 +72,21 @@ class Stack:
     @property
     def processes(self) -> dict[str, Process]:
         """Its processes as the state file tells them; empty if it is not started."""
-        try:
-            state = json.loads(self._state_file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return {}
-        return {name: Process(**each) for name, each in state.items()}
+        return {name: Process(**each) for name, each in self._state["processes"].items()}
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """What it was started for; empty if it is not started."""
+        return tuple(self._state["services"])
 
     @property
     def runs(self) -> bool:
-        """Whether all three live."""
+        """Whether all live that its services need."""
+        state = self._state
         processes = self.processes
-        return len(processes) == len(_PROCESSES) and all(p.runs() for p in processes.values())
+        return bool(processes) and all(
+            name in processes and processes[name].runs() for name in _needed(state["services"])
+        )
 
     @property
     def bucket(self) -> str:
@@ -86,12 +99,20 @@ class Stack:
         return self._url("gateway")
 
     @property
+    def sagemaker_url(self) -> str:
+        """Address of SageMaker."""
+        return self._url("sagemaker")
+
+    @property
     def environment(self) -> dict[str, str]:
         """Variables that point boto3, and so dbt-athena, at this stack."""
-        return {
-            "AWS_ENDPOINT_URL": self._url("ministack"),
-            "AWS_ENDPOINT_URL_ATHENA": self.gateway_url,
-            "AWS_ENDPOINT_URL_GLUE": self.gateway_url,
+        urls = {"AWS_ENDPOINT_URL": self._url("ministack")}
+        if "athena" in self.services:
+            urls["AWS_ENDPOINT_URL_ATHENA"] = self.gateway_url
+            urls["AWS_ENDPOINT_URL_GLUE"] = self.gateway_url
+        if "sagemaker" in self.services:
+            urls["AWS_ENDPOINT_URL_SAGEMAKER"] = self.sagemaker_url
+        return urls | {
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_DEFAULT_REGION": trino.REGION,
@@ -103,12 +124,18 @@ class Stack:
         """What a process has printed."""
         return self.home / "logs" / f"{name}.log"
 
-    def start(self, say: Callable[[str], None], watch_pid: int | None = None) -> float:
-        """Start the three processes and wait until all answer.
+    def start(
+        self,
+        say: Callable[[str], None],
+        watch_pid: int | None = None,
+        services: Sequence[str] = tuple(SERVICES),
+    ) -> float:
+        """Start the processes and wait until all answer.
 
         Args:
             say: Told what is going on.
             watch_pid: Stop everything when the process of this id is gone.
+            services: Of athena and sagemaker, those wanted; S3, STS and logs are there anyway.
 
         Returns:
             Seconds from the first process to the last answer, without fetching Trino.
@@ -116,27 +143,71 @@ class Stack:
         Raises:
             StackError: It is running already, or something is missing or did not start.
         """
+        if not services or set(services) - set(SERVICES):
+            raise StackError(f"Services are {' and '.join(SERVICES)}, not {', '.join(services)}.")
         with artifacts.only_one(self.home):
-            return self._start(say, watch_pid)
+            return self._start(say, watch_pid, services)
 
-    def _start(self, say: Callable[[str], None], watch_pid: int | None) -> float:
+    def _start(
+        self, say: Callable[[str], None], watch_pid: int | None, services: Sequence[str]
+    ) -> float:
         if self.runs:
             raise StackError(f"The stack in {self.home} is running already.")
         self.stop()
-        _check_memory()
-        trino_home = artifacts.trino_home(say)
+        names = _needed(services)
+        _check_machine(services)
         self.log("").parent.mkdir(parents=True, exist_ok=True)
-        ports = dict(zip(_PROCESSES, _free_ports(len(_PROCESSES)), strict=True))
+        ports = dict(zip(names, _free_ports(len(names)), strict=True))
         urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
         temp = self._work / "tmp"
+        commands = {"ministack": [sys.executable, "-m", "ministack.app"]}
+        if "sagemaker" in services:
+            commands["sagemaker"] = [
+                *(sys.executable, "-m", "local_aws.sagemaker"),
+                *("--port", str(ports["sagemaker"]), "--region", trino.REGION),
+                *("--account", _ACCOUNT, "--s3", urls["ministack"]),
+                *("--work", str(self._work / "sagemaker")),
+            ]
+        if "athena" in services:
+            commands |= self._athena_commands(artifacts.trino_home(say), ports, urls, temp)
         temp.mkdir(parents=True, exist_ok=True)
+        started = time.monotonic()
+        environment = _without_aws(os.environ) | {
+            "NO_PROXY": "127.0.0.1",
+            "no_proxy": "127.0.0.1",
+            "MINISTACK_ACCOUNT_ID": _ACCOUNT,
+            "MOTO_ACCOUNT_ID": _ACCOUNT,
+            "GATEWAY_PORT": str(ports["ministack"]),
+            "BIND_HOST": "127.0.0.1",
+            "SERVICES": "s3,sts,logs",
+            "IOT_MTLS_ENABLED": "0",
+            "LOG_LEVEL": "WARNING",
+            "TMPDIR": str(temp),
+        }
+        try:
+            self._write_state({"services": list(services), "processes": {}})
+            for name in names:
+                with _undisturbed():
+                    self._spawn(name, commands[name], ports[name], environment)
+            if watch_pid is not None:
+                self._spawn_watch(watch_pid)
+            say(f"starting {', '.join(names)}")
+            self._wait(urls)
+            self._make_bucket()
+        except BaseException:
+            with _undisturbed():
+                self.stop()
+            raise
+        return time.monotonic() - started
+
+    def _athena_commands(
+        self, trino_home: Path, ports: Mapping[str, int], urls: Mapping[str, str], temp: Path
+    ) -> dict[str, list[str]]:
         configuration = self._work / "etc"
         trino.write_configuration(
             configuration, port=ports["trino"], glue=urls["gateway"], s3=urls["ministack"]
         )
-        started = time.monotonic()
-        commands = {
-            "ministack": [sys.executable, "-m", "ministack.app"],
+        return {
             "gateway": [
                 *(sys.executable, "-m", "local_aws.gateway"),
                 *("--port", str(ports["gateway"]), "--region", trino.REGION),
@@ -145,32 +216,6 @@ class Stack:
             ],
             "trino": trino.command(trino_home, configuration, self._work / "data", temp),
         }
-        environment = _without_aws(os.environ) | {
-            "NO_PROXY": "127.0.0.1",
-            "no_proxy": "127.0.0.1",
-            "MINISTACK_ACCOUNT_ID": _ACCOUNT,
-            "MOTO_ACCOUNT_ID": _ACCOUNT,
-            "GATEWAY_PORT": str(ports["ministack"]),
-            "BIND_HOST": "127.0.0.1",
-            "SERVICES": "s3,sts",
-            "IOT_MTLS_ENABLED": "0",
-            "LOG_LEVEL": "WARNING",
-            "TMPDIR": str(temp),
-        }
-        try:
-            for name in _PROCESSES:
-                with _undisturbed():
-                    self._spawn(name, commands[name], ports[name], environment)
-            if watch_pid is not None:
-                self._spawn_watch(watch_pid)
-            say("starting MiniStack, the gateway and Trino")
-            self._wait(urls)
-            self._make_bucket()
-        except BaseException:
-            with _undisturbed():
-                self.stop()
-            raise
-        return time.monotonic() - started
 
     def stop(self) -> None:
         """Stop what is running of it; nothing of it is left but the logs."""
@@ -203,10 +248,21 @@ class Stack:
                 env=dict(environment),
                 start_new_session=True,
             )
-        state = {each: asdict(held) for each, held in self.processes.items()}
+        state = self._state
         found = _state_of(process.pid)
         assert found is not None
-        state[name] = asdict(Process(process.pid, port, int(found[19])))
+        state["processes"][name] = asdict(Process(process.pid, port, int(found[19])))
+        self._write_state(state)
+
+    @property
+    def _state(self) -> dict[str, Any]:
+        try:
+            state: dict[str, Any] = json.loads(self._state_file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {"services": [], "processes": {}}
+        return state
+
+    def _write_state(self, state: Mapping[str, Any]) -> None:
         part = self._state_file.with_suffix(".part")
         part.write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
         part.replace(self._state_file)
@@ -222,17 +278,14 @@ class Stack:
 
     def _wait(self, urls: Mapping[str, str]) -> None:
         deadline = time.monotonic() + _START_SECONDS
-        waiting = {
-            "ministack": lambda: _answers(f"{urls['ministack']}/_ministack/health"),
-            "gateway": lambda: _answers(f"{urls['gateway']}/health"),
-            "trino": lambda: _answers(f"{urls['trino']}/v1/info", '"starting":false'),
-        }
+        waiting = dict(urls)
         while waiting:
             for name in list(waiting):
                 process = self.processes.get(name)
                 if process is None:
                     raise StackError(f"The stack in {self.home} was stopped meanwhile.")
-                if waiting[name]():
+                page, text = _HEALTH[name]
+                if _answers(f"{urls[name]}{page}", text):
                     del waiting[name]
                 elif not process.runs() or time.monotonic() > deadline:
                     tail = self.log(name).read_text(encoding="utf-8", errors="replace")
@@ -259,6 +312,11 @@ class Stack:
         try:
             return f"http://127.0.0.1:{self.processes[name].port}"
         except KeyError:
+            if self.runs:
+                raise StackError(
+                    f"The stack in {self.home} runs without {name}: it was started for "
+                    f"{', '.join(self.services)} only. Take it down and start it anew."
+                ) from None
             raise StackError(
                 f"The stack in {self.home} is not running. Start it: python -m local_aws up"
             ) from None
@@ -272,10 +330,14 @@ def default_home() -> Path:
 
 
 @contextmanager
-def running_stack(home: Path, say: Callable[[str], None] = print) -> Iterator[Stack]:
+def running_stack(
+    home: Path,
+    say: Callable[[str], None] = print,
+    services: Sequence[str] = tuple(SERVICES),
+) -> Iterator[Stack]:
     """A stack that runs while the block does, and not longer than this process."""
     stack = Stack(home.resolve())
-    stack.start(say, watch_pid=os.getpid())
+    stack.start(say, os.getpid(), services)
     try:
         yield stack
     finally:
@@ -357,9 +419,27 @@ def _undisturbed() -> Iterator[None]:
         signal.raise_signal(came[0])
 
 
-def _check_memory() -> None:
+def _needed(services: Sequence[str]) -> list[str]:
+    """Names of the processes that services need, in the order in which they are started."""
+    return [
+        "ministack",
+        *(name for each in SERVICES if each in services for name in SERVICES[each]),
+    ]
+
+
+def _check_machine(services: Sequence[str]) -> None:
     if not sys.platform.startswith("linux"):
         raise StackError("The stack runs on Linux only.")
+    if "athena" in services:
+        _check_memory()
+    if problem := artifacts.missing_packages("local-aws", ["ministack"]):
+        raise StackError(problem)
+    needed = ["torch", "gluonts"] if "sagemaker" in services else []
+    if problem := artifacts.missing_packages("deepar", needed):
+        raise StackError(problem)
+
+
+def _check_memory() -> None:
     for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines():
         if line.startswith("MemAvailable:"):
             available = 1024 * int(line.split()[1])

@@ -128,7 +128,8 @@ def told(error: BotoCoreError | ClientError) -> SalescastError:
             return UserError(
                 "The S3 bucket does not exist.",
                 where=f"{where}: {error.response['Error'].get('BucketName', 'SALESCAST_LAKE')}",
-                fix="Make it, or set SALESCAST_LAKE to a prefix of one that exists.",
+                fix="Make it, or set SALESCAST_LAKE (SALESCAST_STAGING for SageMaker's files) to a "
+                "prefix of one that exists.",
             )
         return RunError(
             f"AWS answered {code}: {message}",

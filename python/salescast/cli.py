@@ -19,12 +19,14 @@ from salescast.errors import SalescastError, UserError
 if TYPE_CHECKING:
     from salescast.batch import Batch
     from salescast.console import ConsoleProgress
+    from salescast.forecaster.trained import TrainedModel
     from salescast.models import Model
     from salescast.settings import Settings
     from salescast.warehouse.marts import Accuracy
 
 _TARGET = "salescast.target"
 _TAKE_LOCK = "salescast.take_lock"
+_STOP_JOBS = "salescast.stop_jobs"
 _SELECTORS = ("pre_predict", "post_predict")
 _STATE_COLOURS = {"ok": "green", "warning": "yellow", "failed": "red", "not checked": "blue"}
 
@@ -38,8 +40,10 @@ class _Commands(click.Group):
         except SalescastError as error:
             click.echo(f"Error: {error}", err=True)
             ctx.exit(error.exit_code)
-        except (KeyboardInterrupt, click.Abort):
-            click.echo("Stopped. `salescast run --resume` goes on with a batch.", err=True)
+        except (KeyboardInterrupt, click.Abort) as error:
+            # What goes on elsewhere tells so itself.
+            told_by_it = str(error) or "`salescast run --resume` goes on with a batch."
+            click.echo(f"Stopped. {told_by_it}", err=True)
             ctx.exit(1)
         except (click.ClickException, click.exceptions.Exit):
             raise
@@ -124,6 +128,14 @@ _take_lock_option = click.option(
     expose_value=False,
     callback=_keep(_TAKE_LOCK),
     help="Break the lock that another machine holds on a lake on S3.",
+)
+_stop_jobs_option = click.option(
+    "--stop-jobs/--leave-jobs",
+    default=None,
+    expose_value=False,
+    callback=_keep(_STOP_JOBS),
+    help="At Ctrl-C stop SageMaker's job too, or let it go on; default: ask at a terminal, "
+    "otherwise let it go on.",
 )
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 _batch_option = click.option(
@@ -271,6 +283,7 @@ def ingest(
 @click.option("--trained-model", metavar="ID", help="Forecast with a model that is trained.")
 @_target_option
 @_take_lock_option
+@_stop_jobs_option
 @_json_option
 def run(
     cutoff: datetime | None,
@@ -316,6 +329,7 @@ def run(
 @_model_option
 @_target_option
 @_take_lock_option
+@_stop_jobs_option
 @_json_option
 def backtest(
     cutoffs: tuple[datetime, ...],
@@ -493,8 +507,7 @@ def build(selector: str | None, full_refresh: bool, as_json: bool) -> None:
         )
 
 
-def _single_step(name: str, summary: str) -> None:
-    @cli.command(name, help=summary, epilog=_example(f"salescast {name}"))
+def _single_step(name: str, summary: str, *, has_jobs: bool = False) -> None:
     @_batch_option
     @_target_option
     @_take_lock_option
@@ -502,10 +515,14 @@ def _single_step(name: str, summary: str) -> None:
     def command(batch_id: str | None, as_json: bool) -> None:
         _do_step(name, batch_id, as_json)
 
+    if has_jobs:
+        command = _stop_jobs_option(command)
+    cli.command(name, help=summary, epilog=_example(f"salescast {name}"))(command)
+
 
 _single_step("export", "Write the training and inference files of a batch's runs.")
-_single_step("train", "Train the models of a batch's runs.")
-_single_step("predict", "Forecast the exported series of a batch's runs.")
+_single_step("train", "Train the models of a batch's runs.", has_jobs=True)
+_single_step("predict", "Forecast the exported series of a batch's runs.", has_jobs=True)
 _single_step("load", "Check and land the forecasts of a batch's runs.")
 
 
@@ -515,7 +532,7 @@ def demo(as_json: bool) -> None:
     """Try everything on made-up data: simulate, ingest, run, report."""
     settings = _settings()
     from salescast.forecaster import open_forecaster
-    from salescast.models import DEEPAR, SNAIVE
+    from salescast.models import DEEPAR, SNAIVE, read_models
     from salescast.simulate import simulate as write
 
     data = settings.home / "demo"
@@ -525,7 +542,9 @@ def demo(as_json: bool) -> None:
     _ingest(settings, data, "demo")
     names: tuple[str, ...] = (DEEPAR,)
     try:
-        open_forecaster(settings).check_ready()
+        forecaster = open_forecaster(settings)
+        forecaster.check_ready()
+        forecaster.check_model(read_models(settings.project / "models.toml")[DEEPAR])
     except UserError as error:
         click.echo(f"Without DeepAR: {error}", err=True)
         names = (SNAIVE,)
@@ -555,6 +574,18 @@ def _hold_locks(settings: Settings, command: str) -> AbstractContextManager[None
 
     take = bool(click.get_current_context().meta.get(_TAKE_LOCK))
     return hold_locks(settings, command, take=take)
+
+
+def _stop_job(progress: ConsoleProgress) -> Callable[[str], bool]:
+    """Decides at an interrupt whether a job elsewhere stops too: by the flag, or by asking."""
+    wanted: bool | None = click.get_current_context().meta.get(_STOP_JOBS)
+
+    def decide(job: str) -> bool:
+        if wanted is not None:
+            return wanted
+        return progress.confirm(f"Stop the job {job} too?")
+
+    return decide
 
 
 def _ingest(settings: Settings, source: Path, mapping_name: str) -> Any:
@@ -612,6 +643,7 @@ def _start(
 
     def make(progress: ConsoleProgress) -> Batch:
         lake = open_lake(settings)
+        trained = read_trained_model(lake, trained_model) if trained_model else None
         record = new_record(
             command,
             landed=open_warehouse(settings).landed(),
@@ -620,9 +652,9 @@ def _start(
             max_horizon=settings.max_horizon,
             cutoffs=cutoffs,
             backtests=backtests,
-            trained=read_trained_model(lake, trained_model) if trained_model else None,
+            trained=trained,
         )
-        _check_models(chosen, settings, weeks)
+        _check_models(chosen, settings, weeks, trained)
         batch = Batch(record, settings.batches / record.batch_id, lake, progress.say)
         batch.save()
         return batch
@@ -630,15 +662,24 @@ def _start(
     _carry_out(settings, f"salescast {command}", make, as_json)
 
 
-def _check_models(models: Sequence[Model], settings: Settings, horizon: int) -> None:
-    """Refuse a run before its build if its training could not start."""
+def _check_models(
+    models: Sequence[Model], settings: Settings, horizon: int, trained: TrainedModel | None
+) -> None:
+    """Refuse a run before its build if its jobs could not start."""
     from salescast.forecaster import open_forecaster
 
-    trained = [model for model in models if model.recipe == "deepar"]
-    for model in trained:
+    of_deepar = [model for model in models if model.recipe == "deepar"]
+    for model in of_deepar:
         model.job_hyperparameters(horizon)
-    if trained:
-        open_forecaster(settings).check_ready()
+    if not of_deepar:
+        return
+    forecaster = open_forecaster(settings)
+    forecaster.check_ready()
+    if trained is not None:
+        forecaster.check_artifact(trained.program)
+        return
+    for model in of_deepar:
+        forecaster.check_model(model)
 
 
 def _resume(as_json: bool) -> None:
@@ -672,7 +713,7 @@ def _do_step(step: str, batch_id: str | None, as_json: bool) -> None:
         )
         batch = _open_batch(settings, folder, progress)
         before = len(batch.record.attempts)
-        carry_out(open_week(settings, batch, progress.update), only=step)
+        carry_out(open_week(settings, batch, progress.update, _stop_job(progress)), only=step)
         done = batch.record.attempts[before:]
     if as_json:
         _print_json(
@@ -707,7 +748,7 @@ def _carry_out(
     with ConsoleProgress() as progress, _hold_locks(settings, command):
         batch = make(progress)
         progress.say(f"batch {batch.record.batch_id}")
-        week = open_week(settings, batch, progress.update)
+        week = open_week(settings, batch, progress.update, _stop_job(progress))
         carry_out(week)
         if (spent := week.warehouse.spent()) is not None:
             progress.say(f"in all: {spent}")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from typing import Any, Self
 
+import click
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.status import Status
@@ -50,6 +52,17 @@ class ConsoleProgress:
             self._status.update(text.replace("[", r"\["))
         elif time.monotonic() - self._told_at >= SECONDS_BETWEEN_LINES:
             self.say(text)
+
+    def confirm(self, question: str) -> bool:
+        """Ask a person; without a terminal, and at a Ctrl-C, the answer is no."""
+        if not (self._console.is_terminal and sys.stdin.isatty()):
+            return False
+        if self._status is not None:
+            self._status.stop()
+        try:
+            return click.confirm(question, err=True)
+        except click.Abort:
+            return False
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -48,6 +49,7 @@ class Settings(BaseSettings):
 
     lake_place: str | None = Field(None, validation_alias="SALESCAST_LAKE")
     work_place: str | None = Field(None, validation_alias="SALESCAST_WORK")
+    sagemaker_staging: str | None = Field(None, validation_alias="SALESCAST_STAGING")
     region: str | None = Field(
         None, validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION")
     )
@@ -77,6 +79,11 @@ class Settings(BaseSettings):
     def work_uri(self) -> str:
         """S3 prefix of the files that a batch leaves for the forecaster."""
         return self._beside_lake(self.work_place, "work")
+
+    @property
+    def sagemaker_staging_uri(self) -> str:
+        """S3 prefix of the inputs and outputs of SageMaker's jobs, one folder a run."""
+        return (self.sagemaker_staging or self.work_uri).rstrip("/")
 
     @property
     def staging_uri(self) -> str:
@@ -229,6 +236,14 @@ def _check_places(settings: Settings) -> None:
     """Refuse a lake that the target cannot read, and places that are none or no own ones."""
     on_s3 = settings.lake_uri.startswith(S3)
     if settings.target == "dev":
+        if settings.forecaster == "sagemaker":
+            if settings.sagemaker_staging is None:
+                raise UserError(
+                    "SageMaker reads from S3, but the lake is a folder.",
+                    where="SALESCAST_STAGING",
+                    fix="Set it to a prefix of a bucket: s3://bucket/salescast/staging.",
+                )
+            _check_are_places({"SALESCAST_STAGING": settings.sagemaker_staging_uri})
         if on_s3:
             raise UserError(
                 "The target dev keeps its lake in a folder, not on S3.",
@@ -249,14 +264,9 @@ def _check_places(settings: Settings) -> None:
         "SALESCAST_ATHENA_DATA": settings.data_uri,
         "SALESCAST_ATHENA_TEMP": settings.temp_uri,
     }
-    for variable, uri in places.items():
-        if not _S3_PLACE.fullmatch(uri):
-            raise UserError(
-                f"{variable} is no prefix of an S3 bucket: {uri!r}.",
-                where="environment",
-                fix="Give it as s3://bucket/prefix; the prefix may not be empty, nor hold a quote "
-                "or a name that is only dots.",
-            )
+    if settings.sagemaker_staging is not None:
+        places["SALESCAST_STAGING"] = settings.sagemaker_staging_uri
+    _check_are_places(places)
     for variable, uri in places.items():
         for other, its_uri in places.items():
             # What is emptied in one, as temporary files are, must not be what another keeps.
@@ -266,6 +276,17 @@ def _check_places(settings: Settings) -> None:
                     where="environment",
                     fix="Give each a prefix of its own, side by side.",
                 )
+
+
+def _check_are_places(places: Mapping[str, str]) -> None:
+    for variable, uri in places.items():
+        if not _S3_PLACE.fullmatch(uri):
+            raise UserError(
+                f"{variable} is no prefix of an S3 bucket: {uri!r}.",
+                where="environment",
+                fix="Give it as s3://bucket/prefix; the prefix may not be empty, nor hold a quote "
+                "or a name that is only dots.",
+            )
 
 
 def program_version() -> str:

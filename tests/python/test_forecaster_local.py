@@ -58,7 +58,11 @@ def training_job(folder: Path, **hyperparameters: str) -> TrainingJob:
     with gzip.open(train_file, "wt") as file:
         file.write("{}\n")
     return TrainingJob(
-        "deepar at 2026-10-31", str(train_file.parent), {"epochs": "2", **hyperparameters}, folder, "r1"
+        "deepar at 2026-10-31",
+        str(train_file.parent),
+        {"epochs": "2", **hyperparameters},
+        folder,
+        "r1",
     )
 
 
@@ -75,7 +79,9 @@ def test_a_job_trains_and_forecasts_in_a_containers_tree(
     records = work / "inference.json"
     records.write_text("{}\n{}\n")
     output = local.transform(
-        TransformJob("deepar", artifact, records, work / "output" / "inference.json.out", work, "r1")
+        TransformJob(
+            "deepar", artifact, records, work / "output" / "inference.json.out", work, "r1"
+        )
     )
     answer = json.loads(output.read_text())
     assert answer["command"] == "transform"
@@ -156,7 +162,9 @@ def test_the_real_program_answers_every_record(tmp_path: Path) -> None:
         "num_layers": "1",
         "num_batches_per_epoch": "1",
     }
-    artifact = local.train(TrainingJob("deepar", str(train_file.parent), hyperparameters, work, "r1"))
+    artifact = local.train(
+        TrainingJob("deepar", str(train_file.parent), hyperparameters, work, "r1")
+    )
     inference = work / "inference.json"
     inference.write_text(
         "".join(
@@ -164,7 +172,9 @@ def test_the_real_program_answers_every_record(tmp_path: Path) -> None:
         )
     )
     output = local.transform(
-        TransformJob("deepar", artifact, inference, work / "output" / "inference.json.out", work, "r1")
+        TransformJob(
+            "deepar", artifact, inference, work / "output" / "inference.json.out", work, "r1"
+        )
     )
     lines = [json.loads(line) for line in output.read_text().splitlines()]
     assert [line["item_id"] for line in lines] == [f"1:{n}" for n in range(6)]

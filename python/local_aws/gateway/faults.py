@@ -6,6 +6,7 @@ import random
 import threading
 from typing import Any
 
+from local_aws.faults import check_types
 from local_aws.gateway.engine import QueryFailed, error_type
 
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -45,9 +46,9 @@ class Faults:
         Raises:
             ValueError: A key is not known, or its value is of the wrong type.
         """
-        _check(wanted, _TYPES)
+        check_types(wanted, _TYPES)
         queries = wanted.get("fail_queries", {})
-        _check(queries, _TYPES_OF_QUERIES)
+        check_types(queries, _TYPES_OF_QUERIES)
         with self._lock:
             self._random = random.Random(wanted.get("seed", 0))
             self._throttle_rate = float(wanted.get("throttle_rate", 0.0))
@@ -80,12 +81,3 @@ class Faults:
             type=error_type(name, 1),
             retryable=retryable,
         )
-
-
-def _check(wanted: dict[str, Any], types: dict[str, tuple[type, ...]]) -> None:
-    if unknown := set(wanted) - set(types):
-        raise ValueError(f"no such fault: {', '.join(sorted(unknown))}")
-    for name, value in wanted.items():
-        if type(value) not in types[name]:
-            expected = " or ".join(each.__name__ for each in types[name])
-            raise ValueError(f"{name} is {value!r}; {expected} is expected")

@@ -16,8 +16,8 @@ from moto.glue.utils import PartitionFilter
 from werkzeug.datastructures import Headers
 from werkzeug.test import EnvironBuilder
 
-from local_aws.gateway.requests import Requests, given
 from local_aws.gateway.sql.tables import UNLOAD_DATABASE
+from local_aws.service_requests import Requests, given
 
 Answer = tuple[int, dict[str, Any]]
 

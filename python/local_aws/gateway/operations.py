@@ -9,7 +9,6 @@ from botocore.exceptions import ClientError
 
 from local_aws.gateway.executions import FINAL, Execution, Executions
 from local_aws.gateway.faults import Faults
-from local_aws.gateway.requests import Requests, given
 from local_aws.gateway.results import (
     column_info,
     manifest_location,
@@ -18,6 +17,7 @@ from local_aws.gateway.results import (
 )
 from local_aws.gateway.sql.prepared import STATEMENTS, PreparedStatement
 from local_aws.gateway.sql.rules import MAX_QUERY_BYTES
+from local_aws.service_requests import Requests, given
 
 _LONG_POLL_SECONDS = 0.5
 _PAGE = 1000

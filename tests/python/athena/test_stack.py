@@ -90,13 +90,14 @@ def test_a_second_stack_from_up_to_down(stack: Stack, home: Path) -> None:
     assert f"python -m local_aws env --home {home}" in up.stdout
     second = Stack(home)
     ports = [process.port for process in second.processes.values()]
-    assert len({*ports, *(p.port for p in stack.processes.values())}) == 6
+    assert len({*ports, *(p.port for p in stack.processes.values())}) == 8
     assert all(listens(port) for port in ports)
 
     status = run(home, "status")
     assert status.returncode == 0
     assert [line.split()[:2] for line in status.stdout.splitlines()] == [
         ["ministack", "runs"],
+        ["sagemaker", "runs"],
         ["gateway", "runs"],
         ["trino", "runs"],
     ]
@@ -153,7 +154,7 @@ def test_an_interrupted_up_leaves_nothing(home: Path, number: signal.Signals) ->
     up = subprocess.Popen(command(home, "up"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     wait_until(lambda: "trino" in Stack(home).processes)
     # It goes on starting until the signal comes.
-    assert len(processes_of(home)) == 4
+    assert len(processes_of(home)) == 5
     up.send_signal(number)
     assert up.wait(20) != 0
     assert processes_of(home) == []
@@ -182,7 +183,7 @@ def test_two_ups_at_once(home: Path) -> None:
     )
     wait_until(lambda: "trino" in Stack(home).processes)
     running = [each for each in processes_of(home) if "local_aws up" not in each]
-    assert len(running) == 3
+    assert len(running) == 4
     for each in (first, second):
         each.send_signal(signal.SIGINT)
     for each in (first, second):
@@ -220,7 +221,9 @@ def test_another_process_of_the_same_id_is_left_alone(home: Path) -> None:
     other = subprocess.Popen(["/bin/sleep", "60"], start_new_session=True)
     home.mkdir()
     (home / "state.json").write_text(
-        f'{{"trino": {{"pid": {other.pid}, "port": 1, "started": 1}}}}', encoding="utf-8"
+        '{"services": ["athena"], "processes": '
+        f'{{"trino": {{"pid": {other.pid}, "port": 1, "started": 1}}}}}}',
+        encoding="utf-8",
     )
     assert not Process(other.pid, 1, 1).runs()
     assert run(home, "down").returncode == 0

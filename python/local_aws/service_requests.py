@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sized
 from functools import cache
 from typing import Any
 
@@ -56,11 +56,12 @@ def _broken(value: Any, shape: Any, path: str) -> Iterator[str]:
         for name, each in value.items():
             yield from _broken(each, shape.members[name], f"{path}.{name}".lstrip("."))
     elif shape.type_name == "map":
-        for each in value.values():
-            yield from _broken(each, shape.value, path)
+        yield from _too_long(value, limits, path)
+        for key, each in value.items():
+            yield from _broken(key, shape.key, path)
+            yield from _broken(each, shape.value, f"{path}.{key}")
     elif shape.type_name == "list":
-        if len(value) > limits.get("max", len(value)):
-            yield f"{_at(path)} Member must have length less than or equal to {limits['max']}"
+        yield from _too_long(value, limits, path)
         for each in value:
             yield from _broken(each, shape.member, path)
     elif shape.type_name == "string":
@@ -73,9 +74,13 @@ def _broken(value: Any, shape: Any, path: str) -> Iterator[str]:
             yield f"{_at(path)} Member must have value less than or equal to {limits['max']}"
 
 
-def _broken_text(value: str, limits: Mapping[str, Any], path: str) -> Iterator[str]:
+def _too_long(value: Sized, limits: Mapping[str, Any], path: str) -> Iterator[str]:
     if len(value) > limits.get("max", len(value)):
         yield f"{_at(path)} Member must have length less than or equal to {limits['max']}"
+
+
+def _broken_text(value: str, limits: Mapping[str, Any], path: str) -> Iterator[str]:
+    yield from _too_long(value, limits, path)
     if "enum" in limits and value not in limits["enum"]:
         yield f"{_at(path)} Member must satisfy enum value set: [{', '.join(limits['enum'])}]"
     pattern = _pattern(limits.get("pattern", ".*"))
