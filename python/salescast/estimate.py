@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from salescast.forecaster.sagemaker.bill import Limits, limits_of
+from salescast.forecaster.sagemaker.jobs import RETRIES
 from salescast.lake import Lake, open_lake
 from salescast.new_batch import Asked, NewBatch, plan_batch
 from salescast.warehouse import LandedSeries, Warehouse, open_warehouse
@@ -49,6 +50,7 @@ class Estimate:
         prediction_length: Weeks to forecast.
         models: Model of each run at a cutoff.
         jobs: The jobs, in their order.
+        max_attempts: Times a job is started at most; again only after a fault of AWS itself.
         price_table: File of the prices; None where nothing is billed.
         usd_per_tb_scanned: Athena's price, which no limit bounds; None on another engine.
     """
@@ -59,6 +61,7 @@ class Estimate:
     prediction_length: int
     models: Sequence[str]
     jobs: Sequence[PlannedJob]
+    max_attempts: int
     price_table: str | None
     usd_per_tb_scanned: float | None
 
@@ -69,7 +72,7 @@ class Estimate:
 
     @property
     def max_usd(self) -> float | None:
-        """The longest possible bill of the jobs' machines; None if a price is not known."""
+        """The longest bill of the jobs' machines, each started once; None if a price is unknown."""
         bills = [job.limits.max_usd for job in self.jobs if job.limits]
         known = [bill for bill in bills if bill is not None]
         return sum(known) if len(known) == len(bills) else None
@@ -89,9 +92,6 @@ def estimate_batch(settings: Settings, asked: Asked) -> Estimate:
     warehouse = open_warehouse(settings)
     landed = warehouse.landed()
     batch = plan_batch(settings, lake, landed, asked)
-    for model in batch.models:
-        if model.recipe == "deepar":
-            model.job_hyperparameters(batch.record.prediction_length)
     assert landed.last_date is not None
     cutoffs = _count_series(warehouse, batch, landed.last_date)
     limits: dict[Use, Limits] = {}
@@ -105,6 +105,7 @@ def estimate_batch(settings: Settings, asked: Asked) -> Estimate:
         prediction_length=batch.record.prediction_length,
         models=[model.model_id for model in batch.models],
         jobs=_plan_jobs(batch, cutoffs, _n_features(batch, lake), limits),
+        max_attempts=1 + RETRIES if limits else 1,
         price_table=price_table,
         usd_per_tb_scanned=settings.athena_price_per_tb if settings.target == "athena" else None,
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from salescast.batch import BatchRecord
 from salescast.champion import resolve
+from salescast.forecaster import Forecaster, open_forecaster
 from salescast.forecaster.trained import TrainedModel, read_trained_model
 from salescast.lake import Lake
 from salescast.models import CHAMPION, Model, choose_models, read_models
@@ -50,7 +51,8 @@ def plan_batch(settings: Settings, lake: Lake, landed: Landed, asked: Asked) -> 
         asked: The options of the command.
 
     Raises:
-        UserError: A model is not known, a value is out of range, or nothing is landed.
+        UserError: A model is not known or not for this forecaster, a value is out of range, or
+            nothing is landed.
     """
     known = read_models(settings.project / "models.toml")
     names, trained_model = resolve(asked.model_names, asked.trained_model, lake, known)
@@ -68,4 +70,18 @@ def plan_batch(settings: Settings, lake: Lake, landed: Landed, asked: Asked) -> 
         trained=trained,
         trained_by="the champion's trained model" if is_champions else "--trained-model",
     )
-    return NewBatch(record, models, trained)
+    batch = NewBatch(record, models, trained)
+    _check_jobs(batch, open_forecaster(settings))
+    return batch
+
+
+def _check_jobs(batch: NewBatch, forecaster: Forecaster) -> None:
+    """Refuse a batch before its build if the forecaster would not take its models."""
+    for model in batch.models:
+        if model.recipe != "deepar":
+            continue
+        model.job_hyperparameters(batch.record.prediction_length)
+        if batch.trained is None:
+            forecaster.check_model(model)
+    if batch.trained is not None:
+        forecaster.check_artifact(batch.trained.program)
