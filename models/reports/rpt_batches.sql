@@ -37,6 +37,8 @@ batch_steps as (
         max(finished_at) as finished_at,
         sum(seconds) as seconds,
         sum(instance_count * billable_seconds) as billable_seconds,
+        -- A sum without some of the jobs would tell too little.
+        case when count(cost_usd) = count(job_name) then sum(cost_usd) end as cost_usd,
         max(case when newest_rank = 1 then step end) as last_step,
         max(case when newest_rank = 1 then step_status end) as last_step_status
 
@@ -67,6 +69,7 @@ final as (
         coalesce(batch_runs.n_forecast_rows, 0) as n_forecast_rows,
         batch_steps.seconds,
         batch_steps.billable_seconds,
+        batch_steps.cost_usd,
         batch_steps.last_step,
         batch_steps.last_step_status
 

@@ -272,11 +272,14 @@ def _billed(jobs: Sequence[JobUsage]) -> dict[str, Any]:
     """The columns of run_steps on billed jobs; a step that took several attempts names the last."""
     if not jobs:
         return {}
+    costs = [job.cost_usd for job in jobs if job.cost_usd is not None]
     return {
         "job_name": jobs[-1].job_name,
         "instance_type": jobs[-1].instance_type,
         "instance_count": jobs[-1].instance_count,
         "billable_seconds": sum(job.billable_seconds for job in jobs),
+        # A sum without some of the jobs would tell too little.
+        "cost_usd": sum(costs) if len(costs) == len(jobs) else None,
     }
 
 

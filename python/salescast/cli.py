@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -18,9 +18,10 @@ from salescast.errors import SalescastError, UserError
 
 if TYPE_CHECKING:
     from salescast.batch import Batch
+    from salescast.champion import Champion
     from salescast.console import ConsoleProgress
-    from salescast.forecaster.trained import TrainedModel
-    from salescast.models import Model
+    from salescast.estimate import Estimate
+    from salescast.new_batch import Asked
     from salescast.settings import Settings
     from salescast.warehouse.marts import Accuracy
 
@@ -152,7 +153,11 @@ _model_option = click.option(
     "model_names",
     multiple=True,
     metavar="ID",
-    help="Model of models.toml; may be given again. Default deepar; snaive_52 is always made.",
+    help="Model of models.toml, or champion; may be given again. Default deepar; snaive_52 is "
+    "always made.",
+)
+_dry_run_option = click.option(
+    "--dry-run", is_flag=True, help="Tell what it would start, send and cost; start nothing."
 )
 
 
@@ -262,7 +267,8 @@ def ingest(
 
 @cli.command(
     epilog="\b\nExamples:\n  salescast run\n"
-    "  salescast run --cutoff 2026-10-31 --horizon 13 --backtests 2\n  salescast run --resume"
+    "  salescast run --cutoff 2026-10-31 --horizon 13 --backtests 2\n"
+    "  salescast run --model champion --dry-run\n  salescast run --resume"
 )
 @click.option(
     "--cutoff",
@@ -281,6 +287,7 @@ def ingest(
 )
 @click.option("--resume", is_flag=True, help="Go on with the newest batch at its failed step.")
 @click.option("--trained-model", metavar="ID", help="Forecast with a model that is trained.")
+@_dry_run_option
 @_target_option
 @_take_lock_option
 @_stop_jobs_option
@@ -292,11 +299,12 @@ def run(
     backtests: int,
     resume: bool,
     trained_model: str | None,
+    dry_run: bool,
     as_json: bool,
 ) -> None:
     """Run the week: build, export, train, predict, load, compare and publish."""
     if resume:
-        if cutoff or horizon or model_names or backtests or trained_model:
+        if cutoff or horizon or model_names or backtests or trained_model or dry_run:
             raise UserError(
                 "--resume goes on with a batch as it was asked and takes no other option.",
                 where="salescast run",
@@ -304,15 +312,20 @@ def run(
             )
         _resume(as_json)
         return
-    _start(
+    from salescast.new_batch import Asked
+
+    asked = Asked(
         "run",
         cutoffs=[cutoff.date()] if cutoff else [],
         horizon=horizon,
         model_names=model_names,
         backtests=backtests,
         trained_model=trained_model,
-        as_json=as_json,
     )
+    if dry_run:
+        _estimate(asked, as_json)
+    else:
+        _start(asked, as_json)
 
 
 @cli.command(epilog=_example("salescast backtest --cutoff 2026-01-31 --cutoff 2026-05-02"))
@@ -327,6 +340,7 @@ def run(
 )
 @_horizon_option
 @_model_option
+@_dry_run_option
 @_target_option
 @_take_lock_option
 @_stop_jobs_option
@@ -335,16 +349,22 @@ def backtest(
     cutoffs: tuple[datetime, ...],
     horizon: int | None,
     model_names: tuple[str, ...],
+    dry_run: bool,
     as_json: bool,
 ) -> None:
     """Forecast from past cutoffs, to compare models with what was sold since."""
-    _start(
+    from salescast.new_batch import Asked
+
+    asked = Asked(
         "backtest",
         cutoffs=[cutoff.date() for cutoff in cutoffs],
         horizon=horizon,
         model_names=model_names,
-        as_json=as_json,
     )
+    if dry_run:
+        _estimate(asked, as_json)
+    else:
+        _start(asked, as_json)
 
 
 @cli.command(epilog=_example("salescast report --out report.html"))
@@ -435,6 +455,150 @@ def status(last: int, as_json: bool) -> None:
         if error := _last_error(newest.attempts):
             click.echo(f"The newest batch stopped: {error}")
         click.echo("Go on with it: salescast run --resume")
+
+
+@cli.group(
+    epilog="\b\nExamples:\n"
+    '  salescast champion set deepar --reason "better wQL in the backtests"\n'
+    "  salescast champion show --json\n  salescast champion rollback"
+)
+def champion() -> None:
+    """Choose the model that is shown first and that `--model champion` stands for."""
+
+
+@champion.command("show", epilog=_example("salescast champion show --json"))
+@_target_option
+@_json_option
+def champion_show(as_json: bool) -> None:
+    """Show the champion."""
+    from salescast.champion import read_champion
+    from salescast.lake import open_lake
+
+    _tell_champion(read_champion(open_lake(_settings())), as_json)
+
+
+@champion.command(
+    "set", epilog=_example('salescast champion set deepar --reason "better wQL in the backtests"')
+)
+@click.argument("model_id")
+@click.option("--reason", required=True, metavar="TEXT", help="Why; kept in the lake.")
+@click.option("--trained-model", metavar="ID", help="Have its runs use a model that is trained.")
+@_target_option
+@_take_lock_option
+@_json_option
+def champion_set(model_id: str, reason: str, trained_model: str | None, as_json: bool) -> None:
+    """Choose a model of models.toml."""
+    settings = _settings()
+    from salescast.champion import set_champion
+    from salescast.lake import open_lake
+    from salescast.models import read_models
+
+    with _hold_locks(settings, f"salescast champion set {model_id}"):
+        chosen = set_champion(
+            open_lake(settings),
+            read_models(settings.project / "models.toml"),
+            model_id,
+            reason=reason,
+            trained_model_id=trained_model,
+        )
+    _tell_champion(chosen, as_json)
+
+
+@champion.command("rollback", epilog=_example("salescast champion rollback --reason late"))
+@click.option("--reason", metavar="TEXT", help="Why; kept in the lake.")
+@_target_option
+@_take_lock_option
+@_json_option
+def champion_rollback(reason: str | None, as_json: bool) -> None:
+    """Go back to the choice before; given again it goes further back."""
+    settings = _settings()
+    from salescast.champion import roll_back
+    from salescast.lake import open_lake
+    from salescast.models import read_models
+
+    with _hold_locks(settings, "salescast champion rollback"):
+        chosen = roll_back(
+            open_lake(settings), read_models(settings.project / "models.toml"), reason=reason
+        )
+    _tell_champion(chosen, as_json)
+
+
+@champion.command("history", epilog=_example("salescast champion history"))
+@_target_option
+@_json_option
+def champion_history(as_json: bool) -> None:
+    """Show all choices, the newest first."""
+    settings = _settings()
+    from salescast.champion import read_history
+    from salescast.lake import open_lake
+
+    choices = read_history(open_lake(settings))[::-1]
+    if as_json:
+        _print_json([vars(choice) for choice in choices])
+        return
+    if not choices:
+        click.echo("No champion was chosen yet: it is deepar.")
+        return
+    from salescast.console import DASH, print_table
+
+    print_table(
+        "Champions",
+        ["chosen (UTC)", "by", "model", "trained model", "reason"],
+        [
+            (
+                f"{choice.set_at:%Y-%m-%d %H:%M:%S}",
+                choice.action,
+                choice.model_id,
+                choice.trained_model_id or DASH,
+                choice.reason or DASH,
+            )
+            for choice in choices
+        ],
+    )
+
+
+@cli.command(
+    epilog="\b\nExamples:\n  salescast prune --older-than 90 --dry-run\n"
+    "  salescast prune --older-than 90"
+)
+@click.option(
+    "--older-than",
+    type=click.IntRange(min=0),
+    required=True,
+    metavar="DAYS",
+    help="Only batches that were finished that many days ago.",
+)
+@click.option("--dry-run", is_flag=True, help="Tell what would go; remove nothing.")
+@_target_option
+@_take_lock_option
+@_json_option
+def prune(older_than: int, dry_run: bool, as_json: bool) -> None:
+    """Remove working files and SageMaker's models of old batches, never anything that landed."""
+    settings = _settings()
+    from contextlib import nullcontext
+
+    from salescast.lake import open_lake
+    from salescast.prune import find_removals
+
+    command = f"salescast prune --older-than {older_than}"
+    with nullcontext() if dry_run else _hold_locks(settings, command):
+        removals = find_removals(settings, open_lake(settings), older_than)
+        for each in removals:
+            if not dry_run:
+                each.remove()
+            if not as_json:
+                size = f", {each.n_files:,} files, {_size(each.n_bytes)}" if each.n_files else ""
+                click.echo(f"{each.kind}: {each.place}{size}")
+    n_bytes = sum(each.n_bytes for each in removals)
+    if as_json:
+        rows = [
+            {key: value for key, value in vars(each).items() if key != "remove"}
+            for each in removals
+        ]
+        _print_json({"dry_run": dry_run, "n_bytes": n_bytes, "removed": rows})
+        return
+    word = "would go" if dry_run else "removed"
+    click.echo(f"{len(removals):,} {word}, {_size(n_bytes)}")
 
 
 @cli.command(epilog=_example("salescast doctor --target athena"))
@@ -533,6 +697,7 @@ def demo(as_json: bool) -> None:
     settings = _settings()
     from salescast.forecaster import open_forecaster
     from salescast.models import DEEPAR, SNAIVE, read_models
+    from salescast.new_batch import Asked
     from salescast.simulate import simulate as write
 
     data = settings.home / "demo"
@@ -548,7 +713,7 @@ def demo(as_json: bool) -> None:
     except UserError as error:
         click.echo(f"Without DeepAR: {error}", err=True)
         names = (SNAIVE,)
-    _start("run", model_names=names, backtests=1, as_json=as_json)
+    _start(Asked("run", model_names=names, backtests=1), as_json)
     from salescast.report import write_report
 
     path = write_report(settings.marts_file, settings.report_file, schema=settings.schema_prefix)
@@ -619,67 +784,112 @@ def _ingest(settings: Settings, source: Path, mapping_name: str) -> Any:
     return result
 
 
-def _start(
-    command: str,
-    *,
-    cutoffs: Sequence[date] = (),
-    horizon: int | None = None,
-    model_names: Sequence[str] = (),
-    backtests: int = 0,
-    trained_model: str | None = None,
-    as_json: bool,
-) -> None:
+def _start(asked: Asked, as_json: bool) -> None:
     """Start a batch and carry it out."""
     settings = _settings()
     from salescast.batch import Batch
-    from salescast.forecaster.trained import read_trained_model
+    from salescast.forecaster import open_forecaster
     from salescast.lake import open_lake
-    from salescast.models import choose_models, read_models
+    from salescast.new_batch import plan_batch
     from salescast.warehouse import open_warehouse
-    from salescast.weekly_run import new_record
-
-    chosen = choose_models(read_models(settings.project / "models.toml"), model_names)
-    weeks = settings.default_horizon if horizon is None else horizon
 
     def make(progress: ConsoleProgress) -> Batch:
         lake = open_lake(settings)
-        trained = read_trained_model(lake, trained_model) if trained_model else None
-        record = new_record(
-            command,
-            landed=open_warehouse(settings).landed(),
-            models=chosen,
-            horizon=weeks,
-            max_horizon=settings.max_horizon,
-            cutoffs=cutoffs,
-            backtests=backtests,
-            trained=trained,
-        )
-        _check_models(chosen, settings, weeks, trained)
+        new = plan_batch(settings, lake, open_warehouse(settings).landed(), asked)
+        record = new.record
+        if any(model.recipe == "deepar" for model in new.models):
+            open_forecaster(settings).check_ready()
         batch = Batch(record, settings.batches / record.batch_id, lake, progress.say)
         batch.save()
         return batch
 
-    _carry_out(settings, f"salescast {command}", make, as_json)
+    _carry_out(settings, f"salescast {asked.command}", make, as_json)
 
 
-def _check_models(
-    models: Sequence[Model], settings: Settings, horizon: int, trained: TrainedModel | None
-) -> None:
-    """Refuse a run before its build if its jobs could not start."""
-    from salescast.forecaster import open_forecaster
+def _estimate(asked: Asked, as_json: bool) -> None:
+    """Tell what a batch would start, send and cost."""
+    from salescast.estimate import estimate_batch
 
-    of_deepar = [model for model in models if model.recipe == "deepar"]
-    for model in of_deepar:
-        model.job_hyperparameters(horizon)
-    if not of_deepar:
+    estimate = estimate_batch(_settings(), asked)
+    if as_json:
+        from dataclasses import asdict
+
+        _print_json({**asdict(estimate), "n_runs": estimate.n_runs, "max_usd": estimate.max_usd})
+    else:
+        _print_estimate(estimate)
+
+
+def _print_estimate(estimate: Estimate) -> None:
+    from salescast.console import print_table
+    from salescast.forecaster.sagemaker.prices import UNKNOWN
+
+    rows = ", ".join(f"{table} {n:,}" for table, n in sorted(estimate.landed_rows.items()))
+    click.echo(f"`salescast {estimate.command}` would start this; nothing is started now.")
+    click.echo(f"landed rows: {rows}")
+    for each in estimate.cutoffs:
+        click.echo(f"cutoff {each.cutoff_date}: {each.n_series:,} series")
+    click.echo(
+        f"runs: {estimate.n_runs} ({', '.join(estimate.models)} at each cutoff), "
+        f"{estimate.prediction_length} weeks ahead"
+    )
+    sent = sum(job.estimated_bytes for job in estimate.jobs)
+    click.echo(f"jobs: {len(estimate.jobs)}, sent to them about {_size(sent)} (an estimate)")
+    billed = [(job, job.limits) for job in estimate.jobs if job.limits]
+    if billed:
+        print_table(
+            "Jobs on SageMaker",
+            ["job", "model", "cutoff", "about", "machines", "limit", "price/h", "longest bill"],
+            [
+                (
+                    job.use,
+                    job.model_id,
+                    job.cutoff_date,
+                    _size(job.estimated_bytes),
+                    f"{limits.instance_count} x {limits.instance_type}",
+                    f"{limits.max_seconds:,} s",
+                    _dollars(limits.usd_per_hour),
+                    _dollars(limits.max_usd),
+                )
+                for job, limits in billed
+            ],
+        )
+        longest = UNKNOWN
+        if estimate.max_usd is not None:
+            longest = _dollars(estimate.max_usd) + (
+                f"; {_dollars(estimate.max_attempts * estimate.max_usd)} if AWS itself fails each "
+                f"job until it is started {estimate.max_attempts} times"
+            )
+        click.echo(
+            f"longest possible bill of these machines: {longest}\n"
+            "Spot never costs more. Disks, S3 and logs are not in it, and a transform's limit is "
+            f"kept by the running command.\nprices: {estimate.price_table}"
+        )
+    else:
+        click.echo("bill of the jobs: none, they run on this machine")
+    if (price := estimate.usd_per_tb_scanned) is not None:
+        click.echo(
+            f"Athena: ${price:g} per TB scanned, which no limit here bounds; the detail of each "
+            "step of an earlier batch (lake table run_steps) tells what it scanned."
+        )
+
+
+def _tell_champion(champion: Champion, as_json: bool) -> None:
+    if as_json:
+        _print_json(vars(champion))
         return
-    forecaster = open_forecaster(settings)
-    forecaster.check_ready()
-    if trained is not None:
-        forecaster.check_artifact(trained.program)
-        return
-    for model in of_deepar:
-        forecaster.check_model(model)
+    of = f" with the trained model {champion.trained_model_id}" if champion.trained_model_id else ""
+    since = f", since {champion.set_at:%Y-%m-%d %H:%M:%S} UTC" if champion.set_at else ""
+    click.echo(f"The champion is {champion.model_id}{of}{since}.")
+    if champion.reason:
+        click.echo(f"Reason: {champion.reason}")
+
+
+def _size(n_bytes: int) -> str:
+    return f"{n_bytes / 1e6:,.1f} MB"
+
+
+def _dollars(value: float | None) -> str:
+    return "unknown" if value is None else f"${value:,.2f}"
 
 
 def _resume(as_json: bool) -> None:

@@ -113,11 +113,11 @@ LAKE_SCHEMAS: dict[str, dict[str, str]] = {
         **_text("detail", "job_name", "instance_type"),
         "instance_count": "bigint",
         "billable_seconds": "double",
+        "cost_usd": "double",
         "schema_version": "integer",
     },
     "champions": {
-        "model_id": "varchar",
-        "reason": "varchar",
+        **_text("model_id", "trained_model_id", "action", "reason"),
         "set_at": "timestamp",
         "schema_version": "integer",
     },
@@ -291,19 +291,21 @@ class Lake:
         """SQL text of a select of the whole table, typed, also while it has no file."""
         schema = _schema(table)
         files = self.files(table)
+        nulls = ", ".join(
+            f'cast(null as {_SQL_TYPES[kind]}) as "{name}"' for name, kind in schema.items()
+        )
+        no_rows = f"select {nulls} where false"
         if not files:
-            nulls = ", ".join(
-                f'cast(null as {_SQL_TYPES[kind]}) as "{name}"' for name, kind in schema.items()
-            )
-            return f"select {nulls} where false"
+            return no_rows
         columns = ", ".join(
             f'cast("{name}" as {_SQL_TYPES[kind]}) "{name}"' for name, kind in schema.items()
         )
         # A path with [ or * in it would be read as a pattern.
         paths = ", ".join(sql_text(glob.escape(str(path))) for path in files)
+        # Files of before a column was added do not have it.
         return (
-            f"select {columns} from read_parquet([{paths}], union_by_name = true, "
-            "hive_partitioning = false)"
+            f"select {columns} from ({no_rows} union all by name select * from "
+            f"read_parquet([{paths}], union_by_name = true, hive_partitioning = false))"
         )
 
     def read(self, table: str) -> pa.Table:

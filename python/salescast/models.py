@@ -14,6 +14,8 @@ from salescast.errors import UserError
 SNAIVE = "snaive_52"
 DEEPAR = "deepar"
 DEFAULT_MODELS = (SNAIVE, DEEPAR)
+CHAMPION = "champion"
+"""What `--model` takes for the model that is chosen; no model's own id."""
 
 _MODEL_ID = re.compile(r"[a-z][a-z0-9_]{0,29}")
 _RESERVED = {
@@ -118,6 +120,12 @@ def _read_model(model_id: str, table: Any, path: Path) -> Model:
             f"The model id {model_id!r} is not usable.",
             where=where,
             fix="Begin with a letter; use small letters, digits and _; 30 at most.",
+        )
+    if model_id == CHAMPION:
+        raise UserError(
+            f"The id {CHAMPION} stands for the model that is chosen with salescast champion set.",
+            where=where,
+            fix="Give the model another id.",
         )
     if not isinstance(table, dict):
         raise UserError("A model must be a table.", where=where, fix=f"Write [{model_id}].")

@@ -40,6 +40,7 @@ from salescast.forecaster import (
 )
 from salescast.forecaster.trained import (
     TrainedModel,
+    check_categories,
     has_trained_model,
     keep_trained_model,
     read_trained_model,
@@ -159,6 +160,7 @@ def new_record(
     cutoffs: Sequence[date] = (),
     backtests: int = 0,
     trained: TrainedModel | None = None,
+    trained_by: str = "--trained-model",
 ) -> BatchRecord:
     """The record of a new batch, refused early if it cannot work.
 
@@ -171,9 +173,10 @@ def new_record(
         cutoffs: Last weeks to show the models; for `run` one or none, none being the newest.
         backtests: Further windows of `run`, each a horizon before the last.
         trained: A trained model to use instead of training.
+        trained_by: What named it, for messages.
 
     Raises:
-        UserError: No sales are landed, or a value is out of range.
+        UserError: No sales are landed, a value is out of range, or the trained model does not fit.
     """
     if landed.first_date is None or landed.last_date is None:
         raise UserError(
@@ -210,9 +213,9 @@ def new_record(
                 fix=f"Sales go from {landed.first_date} to {landed.last_date}.",
             )
         if trained is not None:
-            _check_unseen(trained, asked)
+            _check_unseen(trained, asked, trained_by)
     if trained is not None:
-        _check_reuse(trained, models, horizon)
+        _check_reuse(trained, models, horizon, trained_by)
     return BatchRecord(
         batch_id=new_batch_id(),
         command=command,
@@ -410,22 +413,26 @@ def _load(week: Week, run: RunRecord) -> str:
     return str(landed)
 
 
-def _check_reuse(trained: TrainedModel, models: Sequence[Model], horizon: int) -> None:
+def _check_reuse(
+    trained: TrainedModel, models: Sequence[Model], horizon: int, named_by: str
+) -> None:
     deepar = [model.model_id for model in models if model.recipe == "deepar"]
     if deepar != [trained.model_id]:
         raise UserError(
             f"The trained model {trained.trained_model_id} is one of {trained.model_id}, the run "
             f"has {', '.join(deepar) or 'no deepar model'}.",
-            where="--trained-model",
+            where=named_by,
             fix=f"Give --model {trained.model_id} with it, and no other deepar model.",
         )
     if trained.prediction_length != horizon:
         raise UserError(
             f"The trained model {trained.trained_model_id} forecasts "
             f"{trained.prediction_length} weeks, not {horizon}.",
-            where="--trained-model",
-            fix=f"Give --horizon {trained.prediction_length}, or train a new model.",
+            where=named_by,
+            fix=f"Give --horizon {trained.prediction_length}, or train a new model: --model "
+            f"{trained.model_id} without --trained-model.",
         )
+    check_categories(trained)
 
 
 def _reused(week: Week, run: RunRecord) -> TrainedModel | None:
@@ -434,17 +441,18 @@ def _reused(week: Week, run: RunRecord) -> TrainedModel | None:
         return None
     trained = read_trained_model(week.lake, name)
     week.forecaster.check_artifact(trained.program)
-    _check_unseen(trained, run.cutoff_date)
+    _check_unseen(trained, run.cutoff_date, "the batch's trained model")
     return trained
 
 
-def _check_unseen(trained: TrainedModel, cutoff: date) -> None:
+def _check_unseen(trained: TrainedModel, cutoff: date, named_by: str) -> None:
     if trained.cutoff_date > cutoff:
         raise UserError(
             f"The trained model {trained.trained_model_id} has seen sales up to "
             f"{trained.cutoff_date}, after the cutoff {cutoff}.",
-            where="--trained-model",
-            fix="Take a model trained at or before the cutoff, or train a new one.",
+            where=named_by,
+            fix="Take a model trained at or before the cutoff, or train a new one: --model "
+            f"{trained.model_id} without --trained-model.",
         )
 
 

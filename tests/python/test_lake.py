@@ -10,13 +10,21 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from salescast.errors import RunError
 from salescast.lake import LAKE_SCHEMAS, Lake, arrow_schema, sortable_id
 
 MOMENT = datetime(2026, 11, 22, 13, 14, 15, 123000)
-CHAMPION = {"model_id": "deepar", "reason": "best", "set_at": MOMENT}
+CHAMPION = {
+    "model_id": "deepar",
+    "trained_model_id": "t1",
+    "action": "set",
+    "reason": "best",
+    "set_at": MOMENT,
+}
+REST = "null as trained_model_id, 'set' as action"
 
 
 @pytest.fixture
@@ -52,12 +60,28 @@ def test_every_table_can_be_read_before_its_first_file(lake: Lake, table: str) -
     assert list(LAKE_SCHEMAS[table])[-1] == "schema_version"
 
 
+def test_files_of_before_a_column_was_added_are_read(lake: Lake) -> None:
+    schema = arrow_schema("champions")
+    old = {"model_id": ["old"], "reason": ["best"], "set_at": [MOMENT], "schema_version": [1]}
+    lake.folder("champions").mkdir(parents=True)
+    fields = [field for field in schema if field.name in old]
+    pq.write_table(pa.table(old, pa.schema(fields)), lake.folder("champions") / "a.parquet")
+    for models in (["old"], ["old", "deepar"]):
+        assert lake.read("champions")["model_id"].to_pylist() == models
+        assert lake.read("champions")["trained_model_id"].to_pylist()[0] is None
+        with duckdb.connect() as con:
+            found = con.sql(lake.scan_sql("champions")).order("model_id desc").fetchall()
+        assert [row[0] for row in found] == models
+        assert found[0][1:3] == (None, None)
+        lake.append("champions", [CHAMPION], f"b-{len(models)}")
+
+
 def test_rows_come_back_with_types_and_version(lake: Lake) -> None:
     path = lake.append("champions", [CHAMPION], "first")
     assert path == lake.root / "champions" / "first.parquet"
     assert lake.has_file("champions", "first")
     assert lake.read("champions").to_pylist() == [{**CHAMPION, "schema_version": 1}]
-    assert types_in(path) == ["VARCHAR", "VARCHAR", "TIMESTAMP", "INTEGER"]
+    assert types_in(path) == ["VARCHAR"] * 4 + ["TIMESTAMP", "INTEGER"]
 
 
 def test_arrow_batches_and_queries_are_cast_to_the_table(lake: Lake) -> None:
@@ -88,7 +112,8 @@ def test_arrow_batches_and_queries_are_cast_to_the_table(lake: Lake) -> None:
 
 
 def test_wrong_columns_are_refused_by_name(lake: Lake) -> None:
-    with pytest.raises(RunError, match=r"(?s)missing: set_at; unknown: sat_at"):
+    missing = "missing: action, set_at, trained_model_id; unknown: sat_at"
+    with pytest.raises(RunError, match=missing):
         lake.append("champions", pa.table({"model_id": ["a"], "reason": ["b"], "sat_at": [1]}))
     with duckdb.connect() as con, pytest.raises(RunError, match="unknown: x"):
         lake.append_query(con, "champions", "select 1 as x")
@@ -130,7 +155,9 @@ def test_leftovers_of_a_killed_writer_are_ignored_and_then_removed(lake: Lake) -
 @pytest.mark.parametrize("way", ["arrow", "query"])
 def test_a_full_disk_is_told_and_leaves_nothing(lake: Lake, way: str) -> None:
     lake.append("champions", [CHAMPION], "before")
-    noise = "select md5(i::varchar) as model_id, md5((-i)::varchar) as reason, now() as set_at"
+    noise = (
+        f"select md5(i::varchar) as model_id, md5((-i)::varchar) as reason, {REST}, now() as set_at"
+    )
     query = f"{noise} from range(200000) t(i)"
     with duckdb.connect() as con:
         data = con.sql(query).to_arrow_table()
@@ -148,7 +175,9 @@ def test_paths_with_signs_of_patterns_are_taken_literally(tmp_path: Path) -> Non
     lake = Lake(tmp_path / "it's [a] *home* load_id=2026" / "lake")
     lake.append("champions", [CHAMPION])
     with duckdb.connect() as con:
-        lake.append_query(con, "champions", "select 'b' model_id, 'c' reason, now() set_at")
+        lake.append_query(
+            con, "champions", f"select 'b' model_id, 'c' reason, {REST}, now() set_at"
+        )
     assert lake.read("champions").num_rows == 2
 
 

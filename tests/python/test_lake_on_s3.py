@@ -34,7 +34,14 @@ from salescast.settings import load_settings
 from salescast.warehouse import Encoding
 
 MOMENT = datetime(2026, 11, 22, 13, 14, 15, 123000)
-CHAMPION = {"model_id": "deepar", "reason": "best", "set_at": MOMENT}
+CHAMPION = {
+    "model_id": "deepar",
+    "trained_model_id": "t1",
+    "action": "set",
+    "reason": "best",
+    "set_at": MOMENT,
+}
+REST = "null as trained_model_id, 'set' as action"
 
 APPEND = """
 import os, sys
@@ -106,17 +113,19 @@ def test_rows_come_back_with_types_and_version_in_every_home(lake: Lake, elsewhe
 
 
 def test_arrow_batches_and_queries_are_landed(lake: Lake, elsewhere: Lake) -> None:
-    table = pa.table({"model_id": ["a"], "reason": ["x"], "set_at": [MOMENT]})
+    table = pa.table({name: [value] for name, value in CHAMPION.items()})
     lake.append("champions", table.to_reader())
     with duckdb.connect() as con:
-        lake.append_query(con, "champions", "select 'b' model_id, 'y' reason, now() set_at")
+        lake.append_query(
+            con, "champions", f"select 'b' model_id, 'y' reason, {REST}, now() set_at"
+        )
         found = con.sql(f"select model_id from ({elsewhere.scan_sql('champions')})").fetchall()
-    assert sorted(found) == [("a",), ("b",)]
+    assert sorted(found) == [("b",), ("deepar",)]
 
 
 def test_a_file_keeps_the_texts_of_its_footer(lake: Lake, elsewhere: Lake) -> None:
     with duckdb.connect() as con:
-        query = "select 'b' as model_id, 'y' as reason, now() as set_at"
+        query = f"select 'b' as model_id, 'y' as reason, {REST}, now() as set_at"
         lake.stage_query(con, "champions", query, name="x", metadata={"k": "it's"}).publish()
     assert elsewhere.file_metadata("champions", "x")["k"] == "it's"
 
@@ -214,7 +223,9 @@ def test_a_copy_is_fetched_once(lake: Lake, elsewhere: Lake) -> None:
 
 
 def test_a_fetch_that_fails_leaves_no_copy(lake: Lake, elsewhere: Lake) -> None:
-    noise = "select md5(i::varchar) as model_id, md5((-i)::varchar) as reason, now() as set_at"
+    noise = (
+        f"select md5(i::varchar) as model_id, md5((-i)::varchar) as reason, {REST}, now() as set_at"
+    )
     with duckdb.connect() as con:
         lake.append_query(con, "champions", f"{noise} from range(20000) t(i)", name="big")
     with files_no_larger_than(100_000), pytest.raises(RunError, match="disk is full") as caught:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from salescast.batch import Batch, BatchRecord, read_record
@@ -25,6 +26,9 @@ from salescast.weekly_run import Week, carry_out, new_record
 FIRST, NEWEST = date(2024, 1, 6), date(2026, 10, 31)
 HORIZON = 2
 ITEMS = ("1:a", "1:b", "2:a")
+CATEGORIES = pa.table(
+    {"cat_position": [0, 0, 1], "code": [0, 1, 0], "category_value": ["1", "2", "a"]}
+)
 MODELS = {
     "snaive_52": Model("snaive_52", "sql", relation="baseline_snaive_52"),
     "deepar": Model(
@@ -129,7 +133,7 @@ class FakeWarehouse:
         self._need(cutoff)
         self.world.work("export_encoding", str(cutoff))
         to.mkdir(parents=True, exist_ok=True)
-        (to / "categories.parquet").write_bytes(b"map")
+        pq.write_table(CATEGORIES, to / "categories.parquet")
         return Encoding(("promotion",), to / "categories.parquet")
 
     def export_inference(self, cutoff: date, to: Path, encoding: Encoding) -> int:
@@ -535,6 +539,22 @@ def test_a_trained_model_of_another_length_is_refused(whole: World) -> None:
     with pytest.raises(UserError, match="no trained model nothing") as caught:
         read_trained_model(lake, "nothing")
     assert trained_id in str(caught.value)
+
+
+def test_a_trained_model_of_other_categories_is_refused(whole: World, tmp_path: Path) -> None:
+    lake = Lake(whole.folder / "lake")
+    trained_id = next(i for i in lake.read("runs")["trained_model_id"].to_pylist() if i)
+    trained = read_trained_model(lake, trained_id)
+    with pytest.raises(UserError, match="has categories of store_id, region") as caught:
+        a_record(trained=replace(trained, category_columns=("store_id", "region")))
+    assert "the exports those of store_id, department_id" in str(caught.value)
+    for positions, names in ([0], "store_id, the"), ([0, 1, 2], "position 2"), ([], "nothing"):
+        folder = tmp_path / str(len(positions))
+        folder.mkdir()
+        map_of = pa.table({"cat_position": pa.array(positions, pa.int32())})
+        pq.write_table(map_of, folder / "categories.parquet")
+        with pytest.raises(UserError, match=f"has categories of .*{names}"):
+            a_record(trained=replace(trained, folder=folder))
 
 
 @pytest.mark.parametrize(

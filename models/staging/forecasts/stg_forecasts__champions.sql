@@ -10,6 +10,8 @@ final as (
 
     select
         model_id,
+        trained_model_id,
+        coalesce(action, 'set') as champion_action,
         reason,
         set_at
 

@@ -20,7 +20,8 @@ final as (
         job_name,
         instance_type,
         instance_count,
-        billable_seconds
+        billable_seconds,
+        cost_usd
 
     from run_steps
 

@@ -60,6 +60,7 @@ class JobUsage:
         instance_count: Number of machines.
         seconds: From its start to its end, on each of them.
         billable_seconds: Of these the billed ones, on each machine; fewer on spot machines.
+        cost_usd: What they cost by the table of prices; None where it has no price.
     """
 
     job_name: str
@@ -67,11 +68,13 @@ class JobUsage:
     instance_count: int
     seconds: float
     billable_seconds: float
+    cost_usd: float | None = None
 
     def __str__(self) -> str:
         """One line for the step's detail."""
         machines = f"{self.instance_count} {self.instance_type}"
-        return f"{self.job_name} on {machines}, {self.billable_seconds:,.0f} s billed"
+        price = "" if self.cost_usd is None else f", about ${self.cost_usd:,.4f}"
+        return f"{self.job_name} on {machines}, {self.billable_seconds:,.0f} s billed{price}"
 
 
 class Forecaster(Protocol):

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from salescast.errors import UserError
 from salescast.lake import Lake
-from salescast.warehouse import Encoding
+from salescast.warehouse import CATEGORY_COLUMNS, Encoding
 
 _FOLDER = "trained_models"
 _DESCRIPTION = "trained_model.json"
@@ -34,6 +36,7 @@ class TrainedModel:
     hyperparameters: Mapping[str, str]
     features: tuple[str, ...]
     program: str
+    category_columns: tuple[str, ...] = CATEGORY_COLUMNS
 
     @property
     def artifact(self) -> Path:
@@ -77,6 +80,7 @@ def keep_trained_model(
         "hyperparameters": dict(hyperparameters),
         "features": list(encoding.features),
         "categories": _CATEGORIES,
+        "category_columns": list(CATEGORY_COLUMNS),
         "program": program,
     }
     (part / _DESCRIPTION).write_text(
@@ -129,6 +133,30 @@ def read_trained_model(lake: Lake, trained_model_id: str) -> TrainedModel:
         hyperparameters=description["hyperparameters"],
         features=tuple(description["features"]),
         program=description["program"],
+        # Models of before this was kept are coded by these columns.
+        category_columns=tuple(description.get("category_columns", CATEGORY_COLUMNS)),
+    )
+
+
+def check_categories(trained: TrainedModel) -> None:
+    """Refuse a trained model whose category map is of other columns than the exports code.
+
+    Which features it needs is checked by the export, when the warehouse has built what there is.
+
+    Raises:
+        UserError: The columns differ, or the map does not have each of them.
+    """
+    positions = pq.read_table(trained.encoding.categories, columns=["cat_position"])
+    mapped = sorted(set(positions["cat_position"].to_pylist()))
+    if trained.category_columns == CATEGORY_COLUMNS and mapped == [*range(len(CATEGORY_COLUMNS))]:
+        return
+    known = dict(enumerate(trained.category_columns))
+    names = [known.get(position, f"position {position}") for position in mapped]
+    raise UserError(
+        f"The trained model {trained.trained_model_id} has categories of "
+        f"{', '.join(names) or 'nothing'}, the exports those of {', '.join(CATEGORY_COLUMNS)}.",
+        where=str(trained.encoding.categories),
+        fix=f"Train a new model: --model {trained.model_id} without --trained-model.",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -11,6 +12,9 @@ from salescast.child import Progress
 
 if TYPE_CHECKING:
     from salescast.settings import Settings
+
+CATEGORY_COLUMNS = ("store_id", "department_id")
+"""Columns of exp_series whose codes stand in `cat`, by cat_position."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,15 @@ class Landed:
     last_date: date | None
     week_ends_on: str | None
     cutoff_request: str | None
+
+
+@dataclass(frozen=True)
+class LandedSeries:
+    """Series with a sale up to a cutoff, and their weeks from the first sale to the cutoff."""
+
+    cutoff_date: date
+    n_series: int
+    n_weeks: int
 
 
 @dataclass(frozen=True)
@@ -96,6 +109,9 @@ class Warehouse(Protocol):
 
     def landed(self) -> Landed:
         """What the lake holds now."""
+
+    def landed_series(self, cutoffs: Sequence[date]) -> list[LandedSeries]:
+        """The landed series at some cutoffs, without a build; cutoffs without one are left out."""
 
     def build(self, selector: str | None, *, full_refresh: bool = False) -> BuildResult:
         """Run the models, seeds and tests of a selector, or all of them.

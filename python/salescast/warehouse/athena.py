@@ -27,14 +27,20 @@ from salescast.errors import RunError, UserError
 from salescast.lake import open_lake, sql_text
 from salescast.s3 import Prefix, open_prefix
 from salescast.settings import Settings
-from salescast.warehouse import BuildResult, Cutoff, Encoding, Landed, Spent, TrainingRecords
+from salescast.warehouse import (
+    CATEGORY_COLUMNS,
+    BuildResult,
+    Cutoff,
+    Encoding,
+    Landed,
+    LandedSeries,
+    Spent,
+    TrainingRecords,
+)
 from salescast.warehouse.athena_client import AthenaClient
 from salescast.warehouse.dbt import DbtProject, create_lake_sources, dbt_build
-from salescast.warehouse.landed import read_landed, sales_bounds_sql
+from salescast.warehouse.landed import landed_series_sql, read_landed, sales_bounds_sql
 from salescast.warehouse.marts import REPORT_TABLES, UnloadedTable, publish_files
-
-_CATEGORY_COLUMNS = ("store_id", "department_id")
-"""Columns of exp_series whose codes stand in `cat`, by cat_position."""
 
 _INCREMENTAL = "config.materialized:incremental"
 _CHUNK = 1 << 20
@@ -63,6 +69,11 @@ class AthenaWarehouse:
             sales_bounds_sql(lambda table: self._table("lake", table))
         ).rows
         return read_landed(lake, *bounds)
+
+    def landed_series(self, cutoffs: Sequence[date]) -> list[LandedSeries]:
+        """The landed series at some cutoffs, without a build; cutoffs without one are left out."""
+        sql = landed_series_sql(lambda table: self._table("lake", table), cutoffs)
+        return [LandedSeries(*row) for row in self._athena.query(sql).rows]
 
     def build(self, selector: str | None, *, full_refresh: bool = False) -> BuildResult:
         """Run the models, seeds and tests of a selector, or all of them.
@@ -170,7 +181,7 @@ class AthenaWarehouse:
         joins = [
             f"inner join {categories} as known_{position} on known_{position}.cat_position"
             f" = {position} and known_{position}.category_value"
-            f" = series.{_CATEGORY_COLUMNS[position]}"
+            f" = series.{CATEGORY_COLUMNS[position]}"
             for position in positions
         ]
         if positions:

@@ -15,13 +15,19 @@ from salescast.child import Progress
 from salescast.errors import RunError, UserError
 from salescast.lake import Lake
 from salescast.settings import Settings
-from salescast.warehouse import BuildResult, Cutoff, Encoding, Landed, Spent, TrainingRecords
+from salescast.warehouse import (
+    CATEGORY_COLUMNS,
+    BuildResult,
+    Cutoff,
+    Encoding,
+    Landed,
+    LandedSeries,
+    Spent,
+    TrainingRecords,
+)
 from salescast.warehouse.dbt import DbtProject, dbt_build
-from salescast.warehouse.landed import read_landed, sales_bounds_sql
+from salescast.warehouse.landed import landed_series_sql, read_landed, sales_bounds_sql
 from salescast.warehouse.marts import publish_marts
-
-_CATEGORY_COLUMNS = ("store_id", "department_id")
-"""Columns of exp_series whose codes stand in `cat`, by cat_position."""
 
 _SERIES_A_PART = 20_000
 """Series whose lines are sorted in memory at a time."""
@@ -43,6 +49,13 @@ class DuckDBWarehouse:
             row = connection.execute(sql).fetchone()
         assert row is not None
         return read_landed(lake, row[0], row[1])
+
+    def landed_series(self, cutoffs: Sequence[date]) -> list[LandedSeries]:
+        """The landed series at some cutoffs, without a build; cutoffs without one are left out."""
+        lake = Lake(self._settings.lake)
+        sql = landed_series_sql(lambda table: f"({lake.scan_sql(table)})", cutoffs)
+        with _connect(self._settings) as connection:
+            return [LandedSeries(*row) for row in connection.execute(sql).fetchall()]
 
     def build(self, selector: str | None, *, full_refresh: bool = False) -> BuildResult:
         """Run the models, seeds and tests of a selector, or all of them.
@@ -144,7 +157,7 @@ class DuckDBWarehouse:
                 known = f"known_{position}"
                 joins.append(
                     f"left join read_parquet(?) as {known} on {known}.cat_position = {position}"
-                    f" and {known}.category_value = series.{_CATEGORY_COLUMNS[position]}"
+                    f" and {known}.category_value = series.{CATEGORY_COLUMNS[position]}"
                 )
                 conditions.append(f"and {known}.code is not null")
                 parameters.append(str(encoding.categories))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 
 from salescast.lake import Lake
@@ -16,20 +16,56 @@ def sales_bounds_sql(relation: Callable[[str], str]) -> str:
     Args:
         relation: Gives what to select from for a table of the lake.
     """
+    return f"with {_sales_sql(relation)} select min(sold_on), max(sold_on) from sales"
+
+
+def landed_series_sql(relation: Callable[[str], str], cutoffs: Sequence[date]) -> str:
+    """A query of the series at some cutoffs, in SQL that both engines take.
+
+    Each row is a cutoff, its series, and their weeks from the first sale to the cutoff.
+
+    Args:
+        relation: Gives what to select from for a table of the lake.
+        cutoffs: The cutoffs, at least one.
+    """
+    days = ", ".join(f"(date '{cutoff.isoformat()}')" for cutoff in sorted(set(cutoffs)))
     return f"""
-        with active_loads as (
+        with {_sales_sql(relation)},
+        series as (
+            select store, department, min(sold_on) as first_sold_on
+            from sales group by store, department
+        ),
+        cutoffs as (select cutoff_date from (values {days}) as listed (cutoff_date))
+        select
+            cutoff_date,
+            count(*) as n_series,
+            cast(sum(floor(date_diff('day', first_sold_on, cutoff_date) / 7.0) + 1) as bigint)
+                as n_weeks
+        from series cross join cutoffs
+        where first_sold_on <= cutoff_date
+        group by cutoff_date
+        order by cutoff_date
+    """
+
+
+def _sales_sql(relation: Callable[[str], str]) -> str:
+    """Common table expressions up to `sales`: rows of loads that count, with a usable date."""
+    return f"""
+        active_loads as (
             select load_id from {relation("raw_loads")} as loads
             where load_id not in (
                 select load_id from {relation("raw_retractions")} as retractions
             )
         ),
-        sales as (
-            select try_cast("date" as date) as sold_on, loaded_at
+        dated as (
+            select store, department, try_cast("date" as date) as sold_on, loaded_at
             from {relation("raw_sales")} as landed
             where load_id in (select load_id from active_loads) and "date" like '____-__-__'
+        ),
+        sales as (
+            select store, department, sold_on from dated
+            where sold_on between date '1990-01-01' and cast(loaded_at as date) + interval '7' day
         )
-        select min(sold_on), max(sold_on) from sales
-        where sold_on between date '1990-01-01' and cast(loaded_at as date) + interval '7' day
     """
 
 
@@ -37,6 +73,29 @@ def read_lower_bound(lake: Lake) -> float | None:
     """The least that a forecast may be, as the newest settings say; None for no bound."""
     bound = _newest_source(lake)[1].get("lower_bound")
     return float(bound) if bound else None
+
+
+def count_landed_rows(lake: Lake) -> dict[str, int]:
+    """Rows of the loads that count, by table of the lake."""
+    retracted = set(lake.read("raw_retractions")["load_id"].to_pylist())
+    rows: dict[str, int] = {}
+    for load in lake.read("raw_loads").to_pylist():
+        if load["load_id"] not in retracted:
+            table = load["table_name"]
+            rows[table] = rows.get(table, 0) + load["n_rows"]
+    return rows
+
+
+def count_known_future(lake: Lake) -> int:
+    """Related series that the newest settings tell to be known beforehand."""
+    rows = lake.read("settings").to_pylist()
+    newest = max((row["settings_id"] for row in rows), default=None)
+    return sum(
+        row["settings_id"] == newest
+        and (row["section"], row["attribute"], row["value"])
+        == ("related_series", "known_future", "true")
+        for row in rows
+    )
 
 
 def read_landed(lake: Lake, first_date: date | None, last_date: date | None) -> Landed:

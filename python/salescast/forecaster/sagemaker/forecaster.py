@@ -18,6 +18,7 @@ from salescast.forecaster import JobUsage, StopJob, TrainingJob, TransformJob
 from salescast.forecaster.sagemaker.checking import check_request
 from salescast.forecaster.sagemaker.images import built_in_image, is_built_in
 from salescast.forecaster.sagemaker.jobs import TRAINING, TRANSFORM, Jobs
+from salescast.forecaster.sagemaker.prices import read_prices
 from salescast.forecaster.sagemaker.requests import Request, Requests, Staging
 from salescast.forecaster.sagemaker.settings import SageMakerSettings, load_sagemaker_settings
 from salescast.forecaster.sagemaker.staging import (
@@ -77,6 +78,9 @@ class SageMakerForecaster:
             progress=self._progress,
             stop_job=self._stop_job,
             used=self._used,
+            cost_usd=partial(
+                read_prices(self._sagemaker.prices).cost_usd, str(self._session.region_name)
+            ),
         )
 
     @cached_property

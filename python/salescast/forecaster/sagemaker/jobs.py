@@ -23,6 +23,7 @@ from salescast.forecaster import JobUsage, StopJob
 from salescast.forecaster.sagemaker.checking import check_request
 from salescast.forecaster.sagemaker.failures import RESUME, fix_of, is_retryable, job_failed
 from salescast.forecaster.sagemaker.logs import JobLog
+from salescast.forecaster.sagemaker.prices import Use
 from salescast.forecaster.sagemaker.requests import Request
 from salescast.forecaster.sagemaker.staging import UnusableOutput
 
@@ -36,7 +37,8 @@ _PASSING = {
 _UNKNOWN = {"ResourceNotFound", "ResourceNotFoundException", "ValidationException"}
 _TRIES = 10
 _LONGEST_PAUSE = 60.0
-_RETRIES = 2
+RETRIES = 2
+"""How often a step is tried again after a fault of AWS."""
 _PAUSE_POLLS = 10
 _UNKNOWN_SECONDS = 600.0
 _TAIL = 8
@@ -50,6 +52,7 @@ class JobKind:
     """Training and transform jobs differ in the names that the API gives them."""
 
     word: str
+    use: Use
     noun: str
     resources: str
     log_group: str
@@ -69,12 +72,14 @@ class JobKind:
 
 TRAINING = JobKind(
     word="training job",
+    use="training",
     noun="TrainingJob",
     resources="ResourceConfig",
     log_group="/aws/sagemaker/TrainingJobs",
 )
 TRANSFORM = JobKind(
     word="transform job",
+    use="transform",
     noun="TransformJob",
     resources="TransformResources",
     log_group="/aws/sagemaker/TransformJobs",
@@ -92,6 +97,7 @@ class Jobs:
         progress: Told the status of a job.
         stop_job: Asked at an interrupt whether the job shall stop too.
         used: What the jobs took that have ended.
+        cost_usd: Dollars for a use, an instance type, a number of machines and the seconds of each.
         sleep: Waits some seconds.
     """
 
@@ -101,6 +107,7 @@ class Jobs:
     progress: Progress = lambda _: None
     stop_job: StopJob = lambda _: False
     used: list[JobUsage] = field(default_factory=list)
+    cost_usd: Callable[[Use, str, int, float], float | None] = lambda *_: None
     sleep: Callable[[float], None] = time.sleep
 
     def carry_out(
@@ -146,7 +153,7 @@ class Jobs:
                 if found is None:
                     self.create(kind, request)
                 answer, is_late = self._wait(kind, job, title, log, max_seconds)
-            self.used.append(_usage(kind, job, answer))
+            self.used.append(self._usage(kind, job, answer))
             status = kind.status(answer)
             if status == COMPLETED:
                 try:
@@ -158,7 +165,7 @@ class Jobs:
                 self.progress(f"{title}: {job} is of no use ({status}), asks for the next")
                 continue
             reason = _reason(kind, answer, is_late)
-            if status == FAILED and is_retryable(reason) and retries < _RETRIES:
+            if status == FAILED and is_retryable(reason) and retries < RETRIES:
                 retries += 1
                 self.progress(f"{title}: {job} failed, another is asked for soon: {reason}")
                 self.sleep(self.poll_seconds * _PAUSE_POLLS * retries * random.uniform(0.8, 1.2))
@@ -171,6 +178,17 @@ class Jobs:
                 f"{kind.log_group} {job}, {keep_log(log.lines)}",
             )
         raise AssertionError("attempts are counted without end")
+
+    def _usage(self, kind: JobKind, job: str, answer: Request) -> JobUsage:
+        resources = answer.get(kind.resources, {})
+        machines = str(resources.get("InstanceType", "")), int(resources.get("InstanceCount", 1))
+        start, end = kind.moment("Start", answer), kind.moment("End", answer)
+        seconds = (end - start).total_seconds() if start and end else 0.0
+        # Transform jobs are billed by the clock and do not tell it.
+        told = answer.get("BillableTimeInSeconds", answer.get("TrainingTimeInSeconds"))
+        billed = float(seconds if told is None else told)
+        cost_usd = self.cost_usd(kind.use, *machines, billed)
+        return JobUsage(job, *machines, seconds, billed, cost_usd)
 
     def create(self, kind: JobKind, request: Request) -> None:
         """Check a request and send it; a job of this name that is there already is ours.
@@ -332,18 +350,3 @@ def _reason(kind: JobKind, answer: Request, is_late: bool) -> str:
     if secondary.endswith("Exceeded"):
         return f"{secondary} {given}".strip()
     return given or ("somebody stopped it" if kind.status(answer) == STOPPED else "no reason given")
-
-
-def _usage(kind: JobKind, job: str, answer: Request) -> JobUsage:
-    resources = answer.get(kind.resources, {})
-    start, end = kind.moment("Start", answer), kind.moment("End", answer)
-    seconds = (end - start).total_seconds() if start and end else 0.0
-    # Transform jobs are billed by the clock and do not tell it.
-    billed = answer.get("BillableTimeInSeconds", answer.get("TrainingTimeInSeconds"))
-    return JobUsage(
-        job_name=job,
-        instance_type=str(resources.get("InstanceType", "")),
-        instance_count=int(resources.get("InstanceCount", 1)),
-        seconds=seconds,
-        billable_seconds=float(seconds if billed is None else billed),
-    )

@@ -1,0 +1,177 @@
+"""What a batch would send and cost, before anything of it is started."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from salescast.forecaster.sagemaker.bill import Limits, limits_of
+from salescast.forecaster.sagemaker.jobs import RETRIES
+from salescast.lake import Lake, open_lake
+from salescast.new_batch import Asked, NewBatch, plan_batch
+from salescast.warehouse import LandedSeries, Warehouse, open_warehouse
+from salescast.warehouse.landed import count_known_future, count_landed_rows
+
+if TYPE_CHECKING:
+    from salescast.forecaster.sagemaker.prices import Use
+    from salescast.settings import Settings
+
+# Measured on the exports of the simulated chain: sales with cents, features mostly counts.
+_BYTES_A_LINE = 80
+_BYTES_A_TARGET = 8.5
+_BYTES_A_FEATURE = 3.5
+_GZIPPED_BYTES_A_WEEK = 6.5
+_CALENDAR_FEATURES = 20
+"""Events, days before events and waves of the year, for a region of the seed."""
+
+
+@dataclass(frozen=True)
+class PlannedJob:
+    """One job: what it would be sent, estimated, and its limits; None where nothing is billed."""
+
+    use: Use
+    model_id: str
+    cutoff_date: date
+    n_series: int
+    estimated_bytes: int
+    limits: Limits | None
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A batch before it is started.
+
+    Attributes:
+        command: `run` or `backtest`.
+        landed_rows: Rows landed, by table.
+        cutoffs: The cutoffs, as near as they are known before a build, with their series.
+        prediction_length: Weeks to forecast.
+        models: Model of each run at a cutoff.
+        jobs: The jobs, in their order.
+        max_attempts: Times a job is started at most; again only after a fault of AWS itself.
+        price_table: File of the prices; None where nothing is billed.
+        usd_per_tb_scanned: Athena's price, which no limit bounds; None on another engine.
+    """
+
+    command: str
+    landed_rows: Mapping[str, int]
+    cutoffs: Sequence[LandedSeries]
+    prediction_length: int
+    models: Sequence[str]
+    jobs: Sequence[PlannedJob]
+    max_attempts: int
+    price_table: str | None
+    usd_per_tb_scanned: float | None
+
+    @property
+    def n_runs(self) -> int:
+        """Runs of the batch."""
+        return len(self.cutoffs) * len(self.models)
+
+    @property
+    def max_usd(self) -> float | None:
+        """The longest bill of the jobs' machines, each started once; None if a price is unknown."""
+        bills = [job.limits.max_usd for job in self.jobs if job.limits]
+        known = [bill for bill in bills if bill is not None]
+        return sum(known) if len(known) == len(bills) else None
+
+
+def estimate_batch(settings: Settings, asked: Asked) -> Estimate:
+    """What a command would start; starts nothing, writes nothing and holds no lock.
+
+    Args:
+        settings: The settings.
+        asked: The options of the command.
+
+    Raises:
+        UserError: The command would be refused, or the table of prices is broken.
+    """
+    lake = open_lake(settings)
+    warehouse = open_warehouse(settings)
+    landed = warehouse.landed()
+    batch = plan_batch(settings, lake, landed, asked)
+    assert landed.last_date is not None
+    cutoffs = _count_series(warehouse, batch, landed.last_date)
+    limits: dict[Use, Limits] = {}
+    price_table = None
+    if settings.forecaster == "sagemaker":
+        limits, price_table = _limits(settings)
+    return Estimate(
+        command=asked.command,
+        landed_rows=count_landed_rows(lake),
+        cutoffs=cutoffs,
+        prediction_length=batch.record.prediction_length,
+        models=[model.model_id for model in batch.models],
+        jobs=_plan_jobs(batch, cutoffs, _n_features(batch, lake), limits),
+        max_attempts=1 + RETRIES if limits else 1,
+        price_table=price_table,
+        usd_per_tb_scanned=settings.athena_price_per_tb if settings.target == "athena" else None,
+    )
+
+
+def _count_series(warehouse: Warehouse, batch: NewBatch, last_date: date) -> list[LandedSeries]:
+    """The series of each cutoff; the newest complete week is taken to end with the sales."""
+    cutoffs = {
+        (request.cutoff_date or last_date) - timedelta(weeks=request.weeks_back)
+        for request in batch.record.requests
+    }
+    return warehouse.landed_series(sorted(cutoffs))
+
+
+def _n_features(batch: NewBatch, lake: Lake) -> int:
+    if batch.trained is not None:
+        return len(batch.trained.features)
+    return _CALENDAR_FEATURES + count_known_future(lake)
+
+
+def _limits(settings: Settings) -> tuple[dict[Use, Limits], str]:
+    from salescast.aws import open_session
+    from salescast.forecaster.sagemaker.prices import read_prices
+    from salescast.forecaster.sagemaker.settings import load_sagemaker_settings
+
+    of_jobs = load_sagemaker_settings()
+    prices = read_prices(of_jobs.prices)
+    region = str(open_session(settings).region_name)
+    limits: dict[Use, Limits] = {
+        "training": limits_of("training", of_jobs, prices, region),
+        "transform": limits_of("transform", of_jobs, prices, region),
+    }
+    return limits, str(prices.source)
+
+
+def _plan_jobs(
+    batch: NewBatch,
+    cutoffs: Sequence[LandedSeries],
+    n_features: int,
+    limits: Mapping[Use, Limits],
+) -> list[PlannedJob]:
+    uses: tuple[Use, ...] = ("training", "transform") if batch.trained is None else ("transform",)
+    horizon = batch.record.prediction_length
+    return [
+        PlannedJob(
+            use=use,
+            model_id=model.model_id,
+            cutoff_date=series.cutoff_date,
+            n_series=series.n_series,
+            estimated_bytes=_estimate_bytes(use, series, n_features, horizon),
+            limits=limits.get(use),
+        )
+        for series in cutoffs
+        for model in batch.models
+        if model.recipe == "deepar"
+        for use in uses
+    ]
+
+
+def _estimate_bytes(use: Use, series: LandedSeries, n_features: int, horizon: int) -> int:
+    """Bytes of a job's records: gzipped to train on, plain and with the horizon to forecast."""
+    if use == "training":
+        return round(_GZIPPED_BYTES_A_WEEK * series.n_weeks)
+    n_values = n_features * (series.n_weeks + horizon * series.n_series)
+    return round(
+        _BYTES_A_LINE * series.n_series
+        + _BYTES_A_TARGET * series.n_weeks
+        + _BYTES_A_FEATURE * n_values
+    )
