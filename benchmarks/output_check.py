@@ -70,7 +70,7 @@ def main() -> int:
         ]
         figures += [
             at_most(
-                f"{name}, seconds a series at {most['n_series']:,} over {least['n_series']:,}",
+                f"{name}, processor seconds a series at {most['n_series']:,} over {least['n_series']:,}",
                 a_series[1] / a_series[0],
                 MAX_RATIO,
             ),
