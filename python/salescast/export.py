@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from salescast.errors import RunError, UserError
 from salescast.forecaster.trained import TrainedModel
 from salescast.models import SNAIVE, Model
+from salescast.output_check import write_manifest
 from salescast.warehouse import Encoding, Warehouse
 
 
@@ -35,9 +38,19 @@ class RunFiles:
         return self.work / "manifest.json"
 
     @property
+    def inference_items(self) -> Path:
+        """The items of the inference records in their order, to hold the output against."""
+        return self.work / "inference_items.parquet"
+
+    @property
     def output(self) -> Path:
         """Forecasts as the batch transform wrote them."""
         return self.work / "output" / "inference.json.out"
+
+    @property
+    def forecasts(self) -> Path:
+        """The output as Parquet, once it is checked."""
+        return self.work / "forecasts.parquet"
 
     @property
     def baseline(self) -> Path:
@@ -63,6 +76,7 @@ def export_run(
     *,
     fallback: Model,
     trained: TrainedModel | None = None,
+    config: Mapping[str, Any] | None = None,
 ) -> str:
     """Write everything that a run needs from the warehouse.
 
@@ -76,12 +90,13 @@ def export_run(
         files: Where to write.
         fallback: The sql model whose rows stand in for series the model cannot forecast.
         trained: The trained model to use instead of training one.
+        config: DuckDB's settings.
 
     Returns:
         One line on what was written.
 
     Raises:
-        RunError: There is nothing to forecast.
+        RunError: There is nothing to forecast, or the inference records have no clear items.
         UserError: No series is long enough to train on.
     """
     files.work.mkdir(parents=True, exist_ok=True)
@@ -116,6 +131,7 @@ def export_run(
             where="exp_deepar__inference",
             fix=f"Train a new model, or run --model {SNAIVE} only.",
         )
+    write_manifest(files.inference, files.inference_items, config=config or {})
     manifest = {
         "model_id": model.model_id,
         "cutoff_date": cutoff.isoformat(),

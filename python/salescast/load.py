@@ -1,4 +1,4 @@
-"""The load step: forecasts of any recipe, checked and landed as one file of the lake."""
+"""The load step: forecasts of any recipe, landed as one file of the lake."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from salescast.batch import RunRecord
 from salescast.errors import RunError
 from salescast.export import RunFiles
 from salescast.forecaster import QUANTILES
-from salescast.lake import Lake, StagedFile, sql_text, utc_naive
+from salescast.lake import Lake, StagedFile, utc_naive
+from salescast.problems import N_NAMED, refuse_problems
 
 SIGNIFICANT_DIGITS = 6
-_NAMED = 5
 _COLUMNS = tuple(f"p{round(float(level) * 100):02d}" for level in QUANTILES)
 
 
@@ -58,7 +58,8 @@ def land_run(
     Args:
         lake: Where to land.
         run: The run.
-        files: Its output (deepar) and the seasonal naive's rows (sql, and fallback of deepar).
+        files: Its checked forecasts (deepar) and the seasonal naive's rows (sql, and fallback of
+            deepar).
         batch_id: The batch of the run.
         lower_bound: Forecasts below it are raised to it; None for no bound.
         facts: Columns of `runs` that only the caller knows: forecaster, seed, hyperparameters,
@@ -72,10 +73,8 @@ def land_run(
     try:
         if run.recipe == "deepar":
             connection.execute(
-                "create temp table forecast_by_model as "
-                "select item_id from read_json(?, format = 'newline_delimited', "
-                "columns = {item_id: 'varchar'})",
-                [str(files.inference)],
+                "create temp table forecast_by_model as select item_id from read_parquet(?)",
+                [str(files.inference_items)],
             )
         else:
             connection.execute(
@@ -85,9 +84,7 @@ def land_run(
             )
         # A kill between the two files leaves forecasts without their run; they stand as they are.
         if not lake.has_file("forecasts", run.run_id):
-            if run.recipe == "deepar":
-                _read_output(connection, files.output, run.prediction_length)
-            staged = _stage(connection, lake, run, files.baseline, lower_bound)
+            staged = _stage(connection, lake, run, files, lower_bound)
             try:
                 _check_rows(connection, staged.path, run)
             except RunError:
@@ -116,67 +113,11 @@ def land_run(
     return landed
 
 
-def _read_output(
-    connection: duckdb.DuckDBPyConnection, output: Path, prediction_length: int
-) -> None:
-    """Read DeepAR's answer into the table `model_output`, and check it line by line."""
-    levels = ", ".join(f'"{level}" double[]' for level in QUANTILES)
-    answer = f"struct(mean double[], quantiles struct({levels}))"
-    quantiles = ", ".join(f'SageMakerOutput.quantiles."{level}"' for level in QUANTILES)
-    try:
-        connection.execute(
-            f"""
-            create temp table model_output as
-            select item_id, SageMakerOutput.mean as mean, [{quantiles}] as quantiles
-            from read_json(?, format = 'newline_delimited', columns = {{
-                item_id: 'varchar', SageMakerOutput: {sql_text(answer)}
-            }})
-            """,
-            [str(output)],
-        )
-    except duckdb.Error as error:
-        raise RunError(
-            f"The forecasts cannot be read: {error}",
-            where=str(output),
-            fix="Look at the transform log beside it; then run again with --resume.",
-        ) from error
-    _refuse(
-        connection,
-        """
-        with problems as (
-            select item_id, 'no forecast' as problem from forecast_by_model
-            where item_id not in (select item_id from model_output where item_id is not null)
-            union all
-            select item_id, 'a forecast that was not asked for' from model_output
-            where item_id is null or item_id not in (select item_id from forecast_by_model)
-            union all
-            select item_id, 'more than one forecast' from model_output
-            group by item_id having count(*) > 1
-            union all
-            select item_id, 'a quantile or the mean is missing' from model_output
-            where mean is null or list_count(quantiles) < len(quantiles)
-            union all
-            select item_id, 'not one number for each week of the horizon' from model_output
-            where len(mean) <> $n
-                or list_bool_or([len(q) <> $n for q in quantiles])
-            union all
-            select item_id, 'a number that is not finite' from model_output
-            where list_bool_or([
-                coalesce(not isfinite(x), true) for x in list_concat(mean, flatten(quantiles))
-            ])
-        )
-        select problem, coalesce(item_id, '(no item_id)') from problems
-        """,
-        {"n": prediction_length},
-        where=output,
-    )
-
-
 def _stage(
     connection: duckdb.DuckDBPyConnection,
     lake: Lake,
     run: RunRecord,
-    baseline: Path,
+    files: RunFiles,
     lower_bound: float | None,
 ) -> StagedFile:
     """Write the run's rows to a file of the lake that no reader sees yet."""
@@ -202,7 +143,7 @@ def _stage(
                     horizon_weeks,
                     mean[horizon_weeks] as mean,
                     list_sort([q[horizon_weeks] for q in quantiles]) as sorted
-                from model_output
+                from read_parquet($forecasts)
                 cross join (
                     select unnest(range(1, $n + 1))::integer as horizon_weeks
                 )
@@ -215,10 +156,10 @@ def _stage(
         "run_id": run.run_id,
         "model_id": run.model_id,
         "cutoff": run.cutoff_date,
-        "baseline": str(baseline),
+        "baseline": str(files.baseline),
     }
     if run.recipe == "deepar":
-        parameters["n"] = run.prediction_length
+        parameters |= {"n": run.prediction_length, "forecasts": str(files.forecasts)}
     return lake.stage_query(
         connection,
         "forecasts",
@@ -241,7 +182,7 @@ def _landed_value(value: str, lower_bound: float | None) -> str:
 def _check_rows(connection: duckdb.DuckDBPyConnection, path: Path, run: RunRecord) -> None:
     """Refuse rows of any recipe that readers could not rely on."""
     numbers = ", ".join(("mean", *_COLUMNS))
-    _refuse(
+    refuse_problems(
         connection,
         f"""
         with landed as (select * from read_parquet($path)),
@@ -257,39 +198,12 @@ def _check_rows(connection: duckdb.DuckDBPyConnection, path: Path, run: RunRecor
             select distinct item_id, 'quantiles that cross' from landed
             where [{", ".join(_COLUMNS)}] <> list_sort([{", ".join(_COLUMNS)}])
         )
-        select problem, item_id from problems
+        select problem, item_id, null from problems
         """,
         {"path": str(path), "n": run.prediction_length},
-        where=Path(run.run_id),
+        where=run.run_id,
+        fix="Nothing was landed. Look at the models of models/baselines; then run again.",
     )
-
-
-def _refuse(
-    connection: duckdb.DuckDBPyConnection,
-    problems: str,
-    parameters: Mapping[str, Any],
-    *,
-    where: Path,
-) -> None:
-    """Raise if a query of (problem, item_id) has rows; names some items of each problem."""
-    found = connection.execute(
-        f"""
-        select problem, count(*), list(item_id order by item_id)[1:{_NAMED}]
-        from ({problems}) as problems(problem, item_id) group by problem order by problem
-        """,
-        dict(parameters),
-    ).fetchall()
-    if found:
-        raise RunError(
-            "The forecasts are not complete and sound:\n"
-            + "\n".join(
-                f"  {problem}: {n:,} series ({', '.join(items)}{', …' if n > len(items) else ''})"
-                for problem, n, items in found
-            ),
-            where=str(where),
-            fix="Nothing was landed. Look at the logs of the run's work folder; then run again "
-            "with --resume.",
-        )
 
 
 def _measure(
@@ -314,4 +228,4 @@ def _measure(
     if fallback:
         listing.parent.mkdir(parents=True, exist_ok=True)
         listing.write_text("item_id\n" + "\n".join(fallback) + "\n", encoding="utf-8")
-    return LandedRun(n_items, len(fallback), n_rows, tuple(fallback[:_NAMED]))
+    return LandedRun(n_items, len(fallback), n_rows, tuple(fallback[:N_NAMED]))

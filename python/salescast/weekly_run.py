@@ -49,6 +49,7 @@ from salescast.ingest import complete_loads
 from salescast.lake import Lake, open_lake, sortable_id, utc_naive
 from salescast.load import land_run
 from salescast.models import SNAIVE, Model, read_models
+from salescast.output_check import check_output
 from salescast.settings import Settings
 from salescast.warehouse import Landed, Warehouse, open_warehouse
 from salescast.warehouse.landed import read_lower_bound
@@ -330,6 +331,7 @@ def _export(week: Week, run: RunRecord) -> str:
         _files(week, run),
         fallback=week.models[SNAIVE],
         trained=_reused(week, run),
+        config=week.duckdb_config,
     )
     run.data_hash = week.batch.record.data_hash
     return detail
@@ -380,13 +382,21 @@ def _predict(week: Week, run: RunRecord) -> str:
             run.run_id,
         )
     )
+    # A refused output fails this step, so that a resume forecasts anew.
+    check_output(
+        files.output,
+        files.inference_items,
+        files.forecasts,
+        prediction_length=run.prediction_length,
+        config=week.duckdb_config,
+    )
     return f"by {trained.trained_model_id}"
 
 
 def _load(week: Week, run: RunRecord) -> str:
     files = _files(week, run)
     if run.recipe == "deepar":
-        _need(files.output, run, "predict")
+        _need(files.forecasts, run, "predict")
     _need(files.baseline, run, "export")
     model = week.models[run.model_id]
     hyperparameters = (

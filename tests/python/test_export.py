@@ -7,7 +7,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
+from answers import write_lines
 
 from salescast.errors import RunError, SalescastError, UserError
 from salescast.export import RunFiles, export_run
@@ -37,6 +39,8 @@ class FakeWarehouse:
 
     def export_inference(self, cutoff: date, to: Path, encoding: Encoding) -> int:
         self.calls.append(("inference", cutoff, to, encoding))
+        items = [{"item_id": f"1:{n}"} for n in range(self.rows["inference"])]
+        write_lines(to, reversed(items))
         return self.rows["inference"]
 
     def export_baseline(self, relation: str, cutoff: date, to: Path) -> int:
@@ -76,7 +80,12 @@ def test_a_deepar_run_gets_both_files_the_map_and_the_fallback(tmp_path: Path) -
     manifest = json.loads(files.manifest.read_text())
     assert manifest["n_training"] == 5
     assert files.encoding().features == ("promotion", "event:easter")
-    assert files.manifest.parent not in (files.training.parent, files.inference.parent)
+    assert pq.read_table(files.inference_items).to_pydict() == {
+        "position": [1, 2, 3, 4, 5, 6],
+        "item_id": ["1:5", "1:4", "1:3", "1:2", "1:1", "1:0"],
+    }
+    for path in (files.manifest, files.inference_items):
+        assert path.parent not in (files.training.parent, files.inference.parent)
 
 
 def test_a_trained_model_codes_the_records_and_nothing_is_trained(tmp_path: Path) -> None:

@@ -52,6 +52,7 @@ class World:
     data_hash: str = "data-1"
     newest: date = NEWEST
     die_at: int | None = None
+    loses_a_line: bool = False
     ticks: int = 0
     calls: list[tuple[str, ...]] = field(default_factory=list)
     built_for: list[Cutoff] = field(default_factory=list)
@@ -220,6 +221,8 @@ class FakeForecaster:
             json.dumps({**json.loads(line), "SageMakerOutput": forecast})
             for line in job.input_file.read_text().splitlines()
         ]
+        if self.world.loses_a_line:
+            lines.pop()
         job.output_file.write_text("\n".join(lines) + "\n")
         self.world.tick()
         return job.output_file
@@ -353,6 +356,19 @@ def test_killed_anywhere_a_resume_ends_with_the_same_forecasts(
         for call in world.calls[calls_before:]:
             assert not was_finished(finished, call), f"{where}: {call} was done again"
     assert moments > 25
+
+
+def test_a_refused_output_lands_nothing_and_a_resume_forecasts_anew(tmp_path: Path) -> None:
+    world = begin(tmp_path)
+    world.loses_a_line = True
+    with pytest.raises(RunError, match=rf"no forecast: 1 series \({ITEMS[1]}\)"):
+        carry_out(open_week(world))
+    assert {row["model_id"] for row in forecasts(world)} == {"snaive_52"}
+    world.loses_a_line = False
+    carry_out(open_week(world))
+    assert [call[0] for call in world.calls].count("transform") == 2
+    assert [call[0] for call in world.calls].count("train") == 1
+    assert {row["model_id"] for row in forecasts(world)} == {"deepar", "snaive_52"}
 
 
 def was_finished(record: BatchRecord, call: tuple[str, ...]) -> bool:

@@ -491,8 +491,8 @@ def check_training_file(
 ) -> Summary:
     """Check exported training files to the letter of the contract.
 
-    Beyond what DeepAR itself refuses: keys other than DeepAR's, a series without any observation
-    and a series of only zeros.
+    Beyond what DeepAR itself refuses: keys other than DeepAR's, a series without any observation,
+    a series of only zeros and a series too short to train on.
 
     Raises:
         ContractError: Names file, line and field.
@@ -508,6 +508,11 @@ def check_training_file(
             raise ContractError(f"{record.where}: target has no observation")
         if not np.nansum(np.abs(record.target)) > 0:
             raise ContractError(f"{record.where}: target consists of only zeros")
+        if len(record.target) < prediction_length:
+            raise ContractError(
+                f"{record.where}: target has {len(record.target)} points, fewer than "
+                f"prediction_length {prediction_length}"
+            )
     return check_training_records(
         records,
         prediction_length=prediction_length,

@@ -21,6 +21,7 @@ from salescast.deepar.contract import (
     ContractError,
     check_inference_file,
     check_training_file,
+    check_training_records,
     read_records,
 )
 from salescast.deepar.records import data_files, parse_json_object, parse_record
@@ -173,6 +174,7 @@ def _set(**fields: Any) -> Callable[[Lines], None]:
         (_set(item_id="a"), r"line 4: unexpected field item_id"),
         (_set(target=[None] * 40), r"line 4: target has no observation"),
         (_set(target=[0] * 40), r"line 4: target consists of only zeros"),
+        (_set(target=[1, 2]), r"line 4: target has 2 points, fewer than prediction_length 3"),
     ],
 )
 def test_a_bad_training_file_is_refused(
@@ -206,7 +208,7 @@ def test_a_code_that_only_a_short_series_has_is_missing(tmp_path: Path) -> None:
         line["dynamic_feat"] = [line["dynamic_feat"][0][-2:]]
     path = write_lines(tmp_path / "train.json", lines[:11])
     with pytest.raises(ContractError, match=r"train: .*cat\[1\]|cat\[1\] is 5"):
-        check_training_file(path, prediction_length=3, cardinality=(2, 6))
+        check_training_records(read_records([path]), prediction_length=3, cardinality=(2, 6))
 
 
 @pytest.mark.parametrize(
