@@ -1,4 +1,4 @@
-"""Run the Athena tests with all their kills and keep what came of it, with its date.
+"""Run the tests of chance with all their cases and keep what came of it, with its date.
 
 Run from the repository: `make test-long`. The result is `benchmarks/results/test_long.json`; the
 exit status is pytest's.
@@ -18,6 +18,8 @@ from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "test_long.json"
+# What `--long` makes longer: all else is the same in `make test`.
+TESTS = ("athena/test_builds.py", "sagemaker", "test_contract_properties.py")
 
 
 def main() -> int:
@@ -26,7 +28,13 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "junit.xml")
         command = [
-            *(sys.executable, "-m", "pytest", "--long", "tests/python/athena"),
+            *(
+                sys.executable,
+                "-m",
+                "pytest",
+                "--long",
+                *(f"tests/python/{name}" for name in TESTS),
+            ),
             *("-v", "--junitxml", str(report), "--override-ini", "junit_family=xunit2"),
         ]
         status = subprocess.run(command, cwd=ROOT).returncode

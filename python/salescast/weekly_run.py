@@ -372,23 +372,24 @@ def _predict(week: Week, run: RunRecord) -> str:
     _need(files.inference, run, "export")
     trained = read_trained_model(week.lake, run.trained_model_id)
     week.forecaster.check_artifact(trained.program)
-    week.forecaster.transform(
-        TransformJob(
-            _job_name(run),
-            trained.artifact,
-            files.inference,
-            files.output,
-            files.work,
-            run.run_id,
-        )
-    )
     # A refused output fails this step, so that a resume forecasts anew.
-    check_output(
-        files.output,
-        files.inference_items,
-        files.forecasts,
+    check = partial(
+        check_output,
+        manifest=files.inference_items,
+        forecasts=files.forecasts,
         prediction_length=run.prediction_length,
         config=week.duckdb_config,
+    )
+    week.forecaster.transform(
+        TransformJob(
+            name=_job_name(run),
+            artifact=trained.artifact,
+            input_file=files.inference,
+            output_file=files.output,
+            work=files.work,
+            run_id=run.run_id,
+            check=check,
+        )
     )
     return f"by {trained.trained_model_id}"
 

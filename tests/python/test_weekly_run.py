@@ -224,6 +224,7 @@ class FakeForecaster:
         if self.world.loses_a_line:
             lines.pop()
         job.output_file.write_text("\n".join(lines) + "\n")
+        job.check(job.output_file)
         self.world.tick()
         return job.output_file
 

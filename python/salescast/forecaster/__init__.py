@@ -40,7 +40,10 @@ class TrainingJob:
 
 @dataclass(frozen=True)
 class TransformJob:
-    """One batch transform: a model, and JSON lines whose `item_id` is joined to the answer."""
+    """One batch transform: a model, and JSON lines whose `item_id` is joined to the answer.
+
+    The check gets the output file and raises a RunError if it is not what was asked for.
+    """
 
     name: str
     artifact: Path
@@ -48,6 +51,7 @@ class TransformJob:
     output_file: Path
     work: Path
     run_id: str
+    check: Callable[[Path], None] = lambda _: None
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,7 @@ class Forecaster(Protocol):
         """
 
     def transform(self, job: TransformJob) -> Path:
-        """Forecast each record of the input file; returns the output file.
+        """Forecast each record of the input file; returns the output file, which has been checked.
 
         Raises:
             RunError: The job failed; holds the reason that the program gave.

@@ -169,6 +169,7 @@ class LocalForecaster:
             f"Forecasting {job.name}",
             {"DEEPAR_INFERENCE_CONFIG": json.dumps(inference)},
         )
+        job.check(job.output_file)
         shutil.rmtree(paths.root)
         return job.output_file
 

@@ -13,7 +13,7 @@ import boto3
 from salescast.aws import client, open_session
 from salescast.child import Progress
 from salescast.deepar.contract import SAGEMAKER_HYPERPARAMETERS
-from salescast.errors import UserError
+from salescast.errors import RunError, UserError
 from salescast.forecaster import JobUsage, StopJob, TrainingJob, TransformJob
 from salescast.forecaster.sagemaker.checking import check_request
 from salescast.forecaster.sagemaker.images import built_in_image, is_built_in
@@ -215,6 +215,11 @@ class SageMakerForecaster:
                 job.output_file,
                 count_lines(job.input_file),
             )
+            try:
+                job.check(job.output_file)
+            except RunError as error:
+                # So that a resume does not take the same output again.
+                raise UnusableOutput(error.what, error.where, error.fix) from error
             return job.output_file
 
         return self._jobs.carry_out(
