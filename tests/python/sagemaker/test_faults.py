@@ -1,4 +1,4 @@
-"""SageMaker fails in every way that it can: no row is lost or doubled, each failure is explained."""
+"""SageMaker fails in every way it can: no row is lost or doubled, each failure is explained."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from local_aws.stack import Stack
 
