@@ -82,7 +82,17 @@ class Settings(BaseSettings):
 
     @property
     def sagemaker_staging_uri(self) -> str:
-        """S3 prefix of the inputs and outputs of SageMaker's jobs, one folder a run."""
+        """S3 prefix of the inputs and outputs of SageMaker's jobs, one folder a run.
+
+        Raises:
+            UserError: It is not set, and the lake is a folder.
+        """
+        if self.sagemaker_staging is None and self.target == "dev":
+            raise UserError(
+                "SageMaker reads from S3, but the lake is a folder.",
+                where="SALESCAST_STAGING",
+                fix="Set it to a prefix of a bucket: s3://bucket/salescast/staging.",
+            )
         return (self.sagemaker_staging or self.work_uri).rstrip("/")
 
     @property
@@ -236,13 +246,7 @@ def _check_places(settings: Settings) -> None:
     """Refuse a lake that the target cannot read, and places that are none or no own ones."""
     on_s3 = settings.lake_uri.startswith(S3)
     if settings.target == "dev":
-        if settings.forecaster == "sagemaker":
-            if settings.sagemaker_staging is None:
-                raise UserError(
-                    "SageMaker reads from S3, but the lake is a folder.",
-                    where="SALESCAST_STAGING",
-                    fix="Set it to a prefix of a bucket: s3://bucket/salescast/staging.",
-                )
+        if settings.sagemaker_staging is not None:
             _check_are_places({"SALESCAST_STAGING": settings.sagemaker_staging_uri})
         if on_s3:
             raise UserError(

@@ -38,7 +38,7 @@ PREFIXES = ("lake", "work", "staging", "data", "temp")
 VARIABLES = (
     *("TARGET", "FORECASTER", "SCHEMA", "THREADS", "MEMORY_LIMIT", "PROJECT_DIR", "LAKE", "WORK"),
     *("ATHENA_WORK_GROUP", "ATHENA_STAGING", "ATHENA_DATA", "ATHENA_TEMP", "KMS_KEY_ID"),
-    "ASSUME_ROLE_ARN",
+    *("ASSUME_ROLE_ARN", "STAGING", "SAGEMAKER_ROLE_ARN", "SAGEMAKER_IMAGE"),
 )
 
 
@@ -185,10 +185,6 @@ def test_a_forecaster_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch)
     # SQL models forecast without it.
     assert found.names("warning") == ["forecaster"]
     assert "torch" in found.told("forecaster")
-    monkeypatch.setenv("SALESCAST_FORECASTER", "sagemaker")
-    found = examine()
-    assert found.names("failed") == ["forecaster"]
-    assert "SALESCAST_FORECASTER" in found.told("forecaster")
 
 
 def test_who_holds_the_home_is_told_and_not_disturbed(home: Path) -> None:
@@ -662,3 +658,26 @@ def test_who_holds_the_lake_is_told(aws: Aws, monkeypatch: pytest.MonkeyPatch) -
     assert found.names("failed") == ["lock of the lake"]
     assert "is not a lock of salescast" in found.told("lock of the lake")
     assert aws.left() == [key]
+
+
+# The forecaster sagemaker.
+
+
+def test_what_sagemaker_needs_is_looked_at(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SALESCAST_LAKE")
+    monkeypatch.setenv("SALESCAST_FORECASTER", "sagemaker")
+    found = examine()
+    assert found.names("warning") == ["forecaster"]
+    assert "SALESCAST_SAGEMAKER_ROLE_ARN" in found.told("forecaster")
+    assert found.names("failed") == ["SageMaker staging"]
+    assert "SALESCAST_STAGING" in found.told("SageMaker staging")
+    assert found.names("not checked") == ["SageMaker quotas"]
+    monkeypatch.setenv("SALESCAST_STAGING", f"s3://{BUCKET}/staging")
+    monkeypatch.setenv("SALESCAST_SAGEMAKER_ROLE_ARN", "arn:aws:iam::123456789012:role/salescast")
+    found = examine()
+    assert found.names("failed", "warning") == []
+    assert aws.s3.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
+    aws.refuse("ListTrainingJobs", "AccessDeniedException", "no")
+    assert "sagemaker:ListTrainingJobs" in examine().told("SageMaker")
+    monkeypatch.setenv("SALESCAST_STAGING", "s3://no-such-bucket/staging")
+    assert "SALESCAST_STAGING" in examine().told("SageMaker staging")

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from salescast.errors import UserError
-from salescast.forecaster import open_forecaster
 from salescast.settings import load_settings
 
 
@@ -16,6 +15,7 @@ def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (
         *("HOME", "TARGET", "FORECASTER", "SCHEMA", "THREADS", "MEMORY_LIMIT", "LAKE", "WORK"),
         *("ATHENA_STAGING", "ATHENA_DATA", "ATHENA_TEMP", "KMS_KEY_ID", "ASSUME_ROLE_ARN"),
+        "STAGING",
     ):
         monkeypatch.delenv(f"SALESCAST_{name}", raising=False)
 
@@ -121,9 +121,17 @@ def test_a_lake_that_the_target_cannot_read_is_refused() -> None:
         load_settings(target="athena")
 
 
-def test_words_for_later_are_refused_with_what_to_do() -> None:
-    with pytest.raises(UserError, match="sagemaker is not available yet"):
-        open_forecaster(load_settings(forecaster="sagemaker"))
+def test_sagemaker_is_refused_where_it_has_no_place_on_s3() -> None:
+    settings = load_settings(forecaster="sagemaker")
+    with pytest.raises(UserError, match="reads from S3") as caught:
+        assert settings.sagemaker_staging_uri
+    assert caught.value.where == "SALESCAST_STAGING"
+    with pytest.raises(UserError, match="SALESCAST_STAGING is no prefix"):
+        load_settings(sagemaker_staging="s3://bucket")
+    kept = {"target": "athena", "lake_place": "s3://bucket/salescast/lake"}
+    assert load_settings(**kept).sagemaker_staging_uri == "s3://bucket/salescast/work"
+    with pytest.raises(UserError, match="lies in the place of SALESCAST_LAKE"):
+        load_settings(**kept, sagemaker_staging="s3://bucket/salescast/lake/staging")
 
 
 def test_vars_come_from_the_dbt_project(tmp_path: Path) -> None:

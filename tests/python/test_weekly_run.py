@@ -472,6 +472,34 @@ def test_a_failed_step_is_recorded_and_resumed(tmp_path: Path, whole: World) -> 
     assert forecasts(world) == forecasts(whole)
 
 
+def test_what_a_job_took_is_told_once(tmp_path: Path) -> None:
+    world = begin(tmp_path)
+    week = open_week(world)
+
+    def fail(job: TransformJob) -> Path:
+        world.used.append(JobUsage(f"{job.run_id}-predict-1", "ml.m5.large", 2, 9.0, 8.0))
+        raise RunError("the job failed")
+
+    week.forecaster.transform = fail  # type: ignore[method-assign]
+    with pytest.raises(RunError, match="the job failed"):
+        carry_out(week)
+    run_id = next(run.run_id for run in week.batch.record.runs if run.recipe == "deepar")
+    # A new process sees the failed job again, and two that it waited for.
+    for n, seconds in ((2, 10.0), (3, 20.0)):
+        world.used.append(JobUsage(f"{run_id}-predict-{n}", "ml.m5.xlarge", 1, 30.0, seconds))
+    world.calls.clear()
+    carry_out(open_week(world))
+    rows = Lake(tmp_path / "lake").read("run_steps").to_pylist()
+    names = ("status", "job_name", "instance_type", "instance_count", "billable_seconds")
+    told = [tuple(row[name] for name in names) for row in rows if row["job_name"]]
+    assert told == [
+        ("failed", f"{run_id}-predict-1", "ml.m5.large", 2, 8.0),
+        ("done", f"{run_id}-predict-3", "ml.m5.xlarge", 1, 30.0),
+    ]
+    (done,) = [row["detail"] for row in rows if row["job_name"] == f"{run_id}-predict-3"]
+    assert f"{run_id}-predict-2 on 1 ml.m5.xlarge, 10 s billed" in done
+
+
 def test_the_single_steps_make_the_same_forecasts(tmp_path: Path, whole: World) -> None:
     world = begin(tmp_path, backtests=1)
     with pytest.raises(RunError, match="not built for batch"):

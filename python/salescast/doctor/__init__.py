@@ -24,3 +24,7 @@ def examine(settings: Settings) -> Iterator[tuple[str, Outcome]]:
         from salescast.doctor.athena import athena_checks
 
         yield from carry_out(athena_checks(settings))
+    if settings.forecaster == "sagemaker":
+        from salescast.doctor.sagemaker import sagemaker_checks
+
+        yield from carry_out(sagemaker_checks(settings))

@@ -27,6 +27,7 @@ _ACTIONS = {
     "CreateDatabase": "glue:CreateDatabase",
     "DeleteDatabase": "glue:DeleteDatabase",
     "GetTables": "glue:GetTables",
+    "ListTrainingJobs": "sagemaker:ListTrainingJobs",
     "AssumeRole": "sts:AssumeRole",
 }
 _NAMED_ACTION = re.compile(r"perform: ([a-z0-9-]+:\w+)(?: on resource: \"?([^\s\"]+))?")

@@ -155,7 +155,7 @@ def _forecaster(settings: Settings) -> Outcome:
     try:
         forecaster.check_ready()
     except UserError as error:
-        return warning(error.what, error.fix or "")
+        return warning(f"{error.what} ({error.where})", error.fix or "")
     return ok(forecaster.program)
 
 

@@ -52,7 +52,7 @@ class CloudHome(Home):
         return sorted(self.landed("forecasts", columns))
 
 
-def of_stack(stack: Stack, name: str) -> dict[str, str]:
+def of_stack(stack: Stack, name: str, n_parts: int = 1) -> dict[str, str]:
     """Variables that send a home's jobs to a stack; `name` is its folder in the bucket."""
     region = stack.environment["AWS_REGION"]
     return {
@@ -64,7 +64,7 @@ def of_stack(stack: Stack, name: str) -> dict[str, str]:
         "SALESCAST_SAGEMAKER_ROLE_ARN": ROLE,
         "SALESCAST_SAGEMAKER_IMAGE": f"123456789012.dkr.ecr.{region}.amazonaws.com/salescast:1",
         "SALESCAST_SAGEMAKER_POLL_SECONDS": "0.2",
-        "SALESCAST_SAGEMAKER_TRANSFORM_INSTANCE_COUNT": "3",
+        "SALESCAST_SAGEMAKER_TRANSFORM_INSTANCE_COUNT": str(n_parts),
     }
 
 

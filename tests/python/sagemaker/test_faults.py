@@ -1,4 +1,4 @@
-"""SageMaker fails in each way that it can: no row is lost or doubled, each failure is told."""
+"""SageMaker fails in every way it can: no row is lost or doubled, each failure is explained."""
 
 from __future__ import annotations
 

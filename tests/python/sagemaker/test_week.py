@@ -18,7 +18,7 @@ def remote(
     stack: Stack, exported: CloudHome, tmp_path_factory: pytest.TempPathFactory
 ) -> CloudHome:
     """The batch on SageMaker, its records in another order and in three parts."""
-    home = fork(exported, tmp_path_factory.mktemp("remote") / "home", of_stack(stack, "week"))
+    home = fork(exported, tmp_path_factory.mktemp("remote") / "home", of_stack(stack, "week", 3))
     inference = home.files_of("tiny").inference
     lines = inference.read_text(encoding="utf-8").splitlines(keepends=True)
     random.Random(1).shuffle(lines)
