@@ -38,6 +38,7 @@ from salescast.forecaster import (
     TransformJob,
     open_forecaster,
 )
+from salescast.forecaster.sagemaker.images import is_built_in
 from salescast.forecaster.trained import (
     TrainedModel,
     check_categories,
@@ -400,10 +401,10 @@ def _load(week: Week, run: RunRecord) -> str:
         _need(files.forecasts, run, "predict")
     _need(files.baseline, run, "export")
     model = week.models[run.model_id]
-    hyperparameters = (
+    trained = (
         None
         if run.trained_model_id is None
-        else read_trained_model(week.lake, run.trained_model_id).hyperparameters
+        else read_trained_model(week.lake, run.trained_model_id)
     )
     landed = land_run(
         week.lake,
@@ -413,10 +414,10 @@ def _load(week: Week, run: RunRecord) -> str:
         lower_bound=read_lower_bound(week.lake),
         facts={
             "forecaster": week.forecaster.name if run.recipe == "deepar" else "warehouse",
-            "seed": model.seed,
+            "seed": None if trained is not None and is_built_in(trained.program) else model.seed,
             "hyperparameters": None
-            if hyperparameters is None
-            else json.dumps(dict(hyperparameters), sort_keys=True),
+            if trained is None
+            else json.dumps(dict(trained.hyperparameters), sort_keys=True),
             "code_version": week.code_version,
         },
         config=week.duckdb_config,

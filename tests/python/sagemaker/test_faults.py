@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from local_aws.stack import Stack
 
 from .cloud import CloudHome, faults, fork, jobs_of, of_stack
@@ -66,6 +68,8 @@ FAULTS = [
 ]
 
 
+# A hundred of them take more than an hour.
+@pytest.mark.timeout(4 * 3600)
 def test_no_fault_loses_a_row(
     stack: Stack,
     exported: CloudHome,

@@ -20,6 +20,7 @@ N_SHORT, N_LONG = 3, 20
 MOST_SECONDS = 30.0
 
 
+@pytest.mark.timeout(2 * 3600)
 def test_killed_at_any_moment_a_resume_ends_with_the_same_rows(
     stack: Stack, exported: CloudHome, local: CloudHome, tmp_path: Path, is_long: bool
 ) -> None:

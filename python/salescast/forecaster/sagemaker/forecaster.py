@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
@@ -201,8 +202,9 @@ class SageMakerForecaster:
 
         def prepare(attempt: int) -> Request:
             n_parts = self._sagemaker.transform_instance_count
-            parts = split_lines(job.input_file, n_parts, job.work / "transform_input")
-            put_exactly(inputs, parts)
+            folder = job.work / "transform_input"
+            put_exactly(inputs, split_lines(job.input_file, n_parts, folder))
+            shutil.rmtree(folder)
             place, _, name = staging.model.rpartition("/")
             put_exactly(self._open_s3(place), {name: job.artifact})
             self._jobs.create_model(requests.model(attempt))
