@@ -63,6 +63,7 @@ def plan_batch(settings: Settings, lake: Lake, landed: Landed, asked: Asked) -> 
         asked.command,
         landed=landed,
         models=models,
+        forecaster=settings.forecaster,
         horizon=settings.default_horizon if asked.horizon is None else asked.horizon,
         max_horizon=settings.max_horizon,
         cutoffs=asked.cutoffs,

@@ -77,9 +77,11 @@ def carry_out(week: Week, only: str | None = None) -> None:
             and nothing else.
 
     Raises:
+        UserError: The batch was begun with another forecaster.
         SalescastError: A step failed; the steps before it are kept.
     """
     batch = week.batch
+    _check_forecaster(week)
     if only is None:
         batch.land_steps()
         if _is_outdated(week):
@@ -156,6 +158,7 @@ def new_record(
     *,
     landed: Landed,
     models: Sequence[Model],
+    forecaster: str,
     horizon: int,
     max_horizon: int,
     cutoffs: Sequence[date] = (),
@@ -169,6 +172,7 @@ def new_record(
         command: `run` or `backtest`.
         landed: What the lake holds.
         models: The models of each cutoff.
+        forecaster: Name of the forecaster for those of the recipe deepar.
         horizon: Weeks to forecast.
         max_horizon: The most weeks the warehouse's spine reaches.
         cutoffs: Last weeks to show the models; for `run` one or none, none being the newest.
@@ -231,8 +235,22 @@ def new_record(
         requests=requests,
         prediction_length=horizon,
         models=[model.model_id for model in models],
+        forecaster=forecaster if any(model.recipe == "deepar" for model in models) else None,
         trained_model_id=trained.trained_model_id if trained else None,
     )
+
+
+def _check_forecaster(week: Week) -> None:
+    """Refuse to go on elsewhere: a job of the first forecaster may still be running."""
+    kept = week.batch.record.forecaster
+    if kept not in (None, week.forecaster.name):
+        raise UserError(
+            f"Batch {week.batch.record.batch_id} was begun with the forecaster {kept}, not "
+            f"{week.forecaster.name}.",
+            where="SALESCAST_FORECASTER",
+            fix=f"Set SALESCAST_FORECASTER={kept} and give the command again, or start a new "
+            "batch: salescast run.",
+        )
 
 
 def _is_outdated(week: Week) -> bool:

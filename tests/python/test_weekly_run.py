@@ -234,6 +234,7 @@ def a_record(**changes: Any) -> BatchRecord:
     values: dict[str, Any] = {
         "landed": world_landed,
         "models": list(MODELS.values()),
+        "forecaster": "local",
         "horizon": HORIZON,
         "max_horizon": 52,
         **changes,
@@ -470,6 +471,40 @@ def test_a_failed_step_is_recorded_and_resumed(tmp_path: Path, whole: World) -> 
     assert [row["step"] for row in rows if row["status"] == "failed"] == ["predict"]
     carry_out(open_week(world))
     assert forecasts(world) == forecasts(whole)
+
+
+def test_a_batch_goes_on_with_the_forecaster_that_it_was_begun_with(tmp_path: Path) -> None:
+    world = begin(tmp_path, forecaster="sagemaker")
+    calls = len(world.calls)
+    for step in (None, "export", "train", "predict", "load"):
+        with pytest.raises(UserError, match="begun with the forecaster sagemaker, not local") as e:
+            carry_out(open_week(world), only=step)
+        assert "Set SALESCAST_FORECASTER=sagemaker" in str(e.value)
+    assert len(world.calls) == calls
+    week = open_week(world)
+    week.forecaster.name = "sagemaker"  # type: ignore[misc]
+    carry_out(week)
+    runs = Lake(tmp_path / "lake").read("runs").to_pylist()
+    assert {run["forecaster"] for run in runs} == {"sagemaker", "warehouse"}
+
+
+def test_a_batch_without_deepar_goes_on_with_any_forecaster(tmp_path: Path) -> None:
+    world = begin(tmp_path, forecaster="sagemaker", models=[MODELS["snaive_52"]])
+    carry_out(open_week(world))
+    assert len(forecasts(world)) == len(ITEMS) * HORIZON
+
+
+def test_a_record_of_before_the_forecaster_was_kept_goes_on(tmp_path: Path) -> None:
+    world = begin(tmp_path)
+    path = open_week(world).batch.folder / "batch.json"
+    record = json.loads(path.read_text())
+    assert record.pop("forecaster") == "local"
+    path.write_text(json.dumps(record))
+    carry_out(open_week(world))
+    assert {run["forecaster"] for run in Lake(tmp_path / "lake").read("runs").to_pylist()} == {
+        "local",
+        "warehouse",
+    }
 
 
 def test_what_a_job_took_is_told_once(tmp_path: Path) -> None:
