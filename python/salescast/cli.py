@@ -98,13 +98,9 @@ def cli() -> None:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Entry point of the command `salescast`."""
     # A stop from outside runs the same clean-up as Ctrl-C, so that no child outlives the command.
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     cli.main(args=None if arguments is None else list(arguments), prog_name="salescast")
     raise SystemExit(0)
-
-
-def _interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 def _keep(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
@@ -304,7 +300,8 @@ def run(
 ) -> None:
     """Run the week: build, export, train, predict, load, compare and publish."""
     if resume:
-        if cutoff or horizon or model_names or backtests or trained_model or dry_run:
+        others = (cutoff, horizon, trained_model)
+        if any(o is not None for o in others) or model_names or backtests or dry_run:
             raise UserError(
                 "--resume goes on with a batch as it was asked and takes no other option.",
                 where="salescast run",
@@ -501,7 +498,7 @@ def champion_set(model_id: str, reason: str, trained_model: str | None, as_json:
             reason=reason,
             trained_model_id=trained_model,
         )
-    _tell_champion(chosen, as_json)
+    _tell_champion(chosen, as_json, is_new=True)
 
 
 @champion.command("rollback", epilog=_example("salescast champion rollback --reason late"))
@@ -520,7 +517,7 @@ def champion_rollback(reason: str | None, as_json: bool) -> None:
         chosen = roll_back(
             open_lake(settings), read_models(settings.project / "models.toml"), reason=reason
         )
-    _tell_champion(chosen, as_json)
+    _tell_champion(chosen, as_json, is_new=True)
 
 
 @champion.command("history", epilog=_example("salescast champion history"))
@@ -873,7 +870,7 @@ def _print_estimate(estimate: Estimate) -> None:
         )
 
 
-def _tell_champion(champion: Champion, as_json: bool) -> None:
+def _tell_champion(champion: Champion, as_json: bool, *, is_new: bool = False) -> None:
     if as_json:
         _print_json(vars(champion))
         return
@@ -882,6 +879,8 @@ def _tell_champion(champion: Champion, as_json: bool) -> None:
     click.echo(f"The champion is {champion.model_id}{of}{since}.")
     if champion.reason:
         click.echo(f"Reason: {champion.reason}")
+    if is_new:
+        click.echo("Marts and reports show it after the next `salescast run` or `salescast build`.")
 
 
 def _size(n_bytes: int) -> str:

@@ -58,7 +58,7 @@ def plan_batch(settings: Settings, lake: Lake, landed: Landed, asked: Asked) -> 
     names, trained_model = resolve(asked.model_names, asked.trained_model, lake, known)
     models = choose_models(known, names)
     is_champions = asked.trained_model is None and CHAMPION in asked.model_names
-    trained = read_trained_model(lake, trained_model) if trained_model else None
+    trained = None if trained_model is None else read_trained_model(lake, trained_model)
     record = new_record(
         asked.command,
         landed=landed,
