@@ -107,9 +107,10 @@ class Batch:
         """Whether a step is finished."""
         return _key(step, run) in self.record.finished
 
-    def forget(self, *steps: str) -> None:
-        """Make finished steps of the batch itself pending again."""
-        self.record.finished = [key for key in self.record.finished if key not in steps]
+    def forget(self, *steps: str, run: RunRecord | None = None) -> None:
+        """Make finished steps of a run, or of the batch itself, pending again."""
+        keys = {_key(step, run) for step in steps}
+        self.record.finished = [key for key in self.record.finished if key not in keys]
         self.save()
 
     def do(

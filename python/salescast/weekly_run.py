@@ -104,6 +104,7 @@ def carry_out(week: Week, only: str | None = None) -> None:
         if run.recipe == "deepar" and only in (None, "train"):
             _do(week, "train", partial(_train, week, run), run)
         if run.recipe == "deepar" and only in (None, "predict"):
+            _look_for_forecasts(week, run)
             _do(week, "predict", partial(_predict, week, run), run)
         if only in (None, "load"):
             _do(week, "load", partial(_load, week, run), run)
@@ -410,6 +411,16 @@ def _predict(week: Week, run: RunRecord) -> str:
         )
     )
     return f"by {trained.trained_model_id}"
+
+
+def _look_for_forecasts(week: Week, run: RunRecord) -> None:
+    """Have a run forecast again whose forecasts are neither landed nor there to be landed.
+
+    Versions of before the output was checked in this step left none.
+    """
+    waits_for_load = week.batch.is_done("predict", run) and not week.batch.is_done("load", run)
+    if waits_for_load and not _files(week, run).forecasts.is_file():
+        week.batch.forget("predict", run=run)
 
 
 def _load(week: Week, run: RunRecord) -> str:

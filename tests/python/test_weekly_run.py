@@ -16,6 +16,7 @@ import pytest
 
 from salescast.batch import Batch, BatchRecord, read_record
 from salescast.errors import RunError, UserError
+from salescast.export import RunFiles
 from salescast.forecaster import QUANTILES, JobUsage, TrainingJob, TransformJob
 from salescast.forecaster.trained import read_trained_model
 from salescast.lake import Lake, StagedFile, sortable_id
@@ -371,6 +372,33 @@ def test_a_refused_output_lands_nothing_and_a_resume_forecasts_anew(tmp_path: Pa
     assert [call[0] for call in world.calls].count("transform") == 2
     assert [call[0] for call in world.calls].count("train") == 1
     assert {row["model_id"] for row in forecasts(world)} == {"deepar", "snaive_52"}
+
+
+@pytest.mark.parametrize("steps", [(None,), ("predict", "load")])
+def test_forecasts_that_are_gone_before_they_landed_are_made_again(
+    tmp_path: Path, whole: World, steps: tuple[str | None, ...]
+) -> None:
+    world = begin(tmp_path, backtests=1)
+    transforms = [0]
+
+    def is_second(call: tuple[str, ...]) -> bool:
+        transforms[0] += call[0] == "transform"
+        return transforms[0] == 2
+
+    kill_at(world, is_second)
+    batch = open_week(world).batch
+    landed, waits = (run for run in batch.record.runs if run.recipe == "deepar")
+    for run in (landed, waits):
+        batch.record.finished.append(f"{run.run_id}/predict")
+        RunFiles(batch.work(run)).forecasts.unlink(missing_ok=True)
+    batch.save()
+    with pytest.raises(RunError, match=f"{waits.run_id} has not come to this step") as caught:
+        carry_out(open_week(world), only="load")
+    assert "salescast predict" in str(caught.value)
+    for step in steps:
+        carry_out(open_week(world), only=step)
+    assert forecasts(world) == forecasts(whole)
+    assert [call[0] for call in world.calls].count("transform") == 2
 
 
 def was_finished(record: BatchRecord, call: tuple[str, ...]) -> bool:
