@@ -785,17 +785,15 @@ def _start(asked: Asked, as_json: bool) -> None:
     """Start a batch and carry it out."""
     settings = _settings()
     from salescast.batch import Batch
-    from salescast.forecaster import open_forecaster
     from salescast.lake import open_lake
-    from salescast.new_batch import plan_batch
+    from salescast.new_batch import check_ready, plan_batch
     from salescast.warehouse import open_warehouse
 
     def make(progress: ConsoleProgress) -> Batch:
         lake = open_lake(settings)
         new = plan_batch(settings, lake, open_warehouse(settings).landed(), asked)
+        check_ready(settings, new)
         record = new.record
-        if any(model.recipe == "deepar" for model in new.models):
-            open_forecaster(settings).check_ready()
         batch = Batch(record, settings.batches / record.batch_id, lake, progress.say)
         batch.save()
         return batch
@@ -868,6 +866,8 @@ def _print_estimate(estimate: Estimate) -> None:
             f"Athena: ${price:g} per TB scanned, which no limit here bounds; the detail of each "
             "step of an earlier batch (lake table run_steps) tells what it scanned."
         )
+    if estimate.refusal is not None:
+        click.echo(f"`salescast {estimate.command}` would be refused now: {estimate.refusal}")
 
 
 def _tell_champion(champion: Champion, as_json: bool, *, is_new: bool = False) -> None:

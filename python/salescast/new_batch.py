@@ -76,6 +76,16 @@ def plan_batch(settings: Settings, lake: Lake, landed: Landed, asked: Asked) -> 
     return batch
 
 
+def check_ready(settings: Settings, batch: NewBatch) -> None:
+    """Refuse a batch whose jobs could not start here, for want of a setting or a library.
+
+    Raises:
+        UserError: Something must be installed or set first.
+    """
+    if any(model.recipe == "deepar" for model in batch.models):
+        open_forecaster(settings).check_ready()
+
+
 def _check_jobs(batch: NewBatch, forecaster: Forecaster) -> None:
     """Refuse a batch before its build if the forecaster would not take its models."""
     for model in batch.models:
