@@ -62,6 +62,8 @@ class BatchRecord(BaseModel):
     """All that a later process needs to go on with a batch.
 
     `finished` holds the steps that need not be done again, `attempts` everything that ended.
+    `forecaster` is where the deepar models are trained; None if the batch has none, and in records
+    of before it was kept.
     """
 
     batch_id: str
@@ -72,6 +74,7 @@ class BatchRecord(BaseModel):
     requests: list[CutoffRequest]
     prediction_length: int
     models: list[str]
+    forecaster: str | None = None
     trained_model_id: str | None = None
     request_id: str | None = None
     data_hash: str | None = None
@@ -104,9 +107,10 @@ class Batch:
         """Whether a step is finished."""
         return _key(step, run) in self.record.finished
 
-    def forget(self, *steps: str) -> None:
-        """Make finished steps of the batch itself pending again."""
-        self.record.finished = [key for key in self.record.finished if key not in steps]
+    def forget(self, *steps: str, run: RunRecord | None = None) -> None:
+        """Make finished steps of a run, or of the batch itself, pending again."""
+        keys = {_key(step, run) for step in steps}
+        self.record.finished = [key for key in self.record.finished if key not in keys]
         self.save()
 
     def do(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from salescast.errors import UserError
@@ -118,10 +118,10 @@ def roll_back(lake: Lake, models: Mapping[str, Model], *, reason: str | None = N
     # What each rollback has left behind is never gone back to.
     standing = [FIRST]
     for choice in read_history(lake):
-        if choice.action == "rollback":
-            standing.pop()
-        else:
+        if choice.action == "set":
             standing.append(choice)
+        elif len(standing) > 1:
+            standing.pop()
     if len(standing) == 1:
         raise UserError(
             f"There is nothing to go back to: the champion is {FIRST.model_id}, as it was at the "
@@ -161,7 +161,7 @@ def resolve(
     champion = read_champion(lake)
     _check_model(champion, models, lake)
     resolved = [champion.model_id if name == CHAMPION else name for name in names]
-    return resolved, trained_model_id or champion.trained_model_id
+    return resolved, champion.trained_model_id if trained_model_id is None else trained_model_id
 
 
 def _check_model(champion: Champion, models: Mapping[str, Model], lake: Lake) -> None:
@@ -182,8 +182,12 @@ def _append(
     reason: str | None,
 ) -> Champion:
     # Milliseconds, as the lake stores it.
-    now = utc_naive(datetime.now(UTC))
-    now = now.replace(microsecond=now.microsecond // 1000 * 1000)
-    choice = Champion(model_id, trained_model_id, action, reason, now)
+    set_at = utc_naive(datetime.now(UTC))
+    set_at = set_at.replace(microsecond=set_at.microsecond // 1000 * 1000)
+    newest = read_champion(lake).set_at
+    if newest is not None:
+        # The choice before may have been made by a machine whose clock is ahead.
+        set_at = max(set_at, newest + timedelta(milliseconds=1))
+    choice = Champion(model_id, trained_model_id, action, reason, set_at)
     lake.append(_TABLE, [vars(choice)])
     return choice

@@ -98,13 +98,9 @@ def cli() -> None:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Entry point of the command `salescast`."""
     # A stop from outside runs the same clean-up as Ctrl-C, so that no child outlives the command.
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     cli.main(args=None if arguments is None else list(arguments), prog_name="salescast")
     raise SystemExit(0)
-
-
-def _interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 def _keep(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
@@ -304,7 +300,8 @@ def run(
 ) -> None:
     """Run the week: build, export, train, predict, load, compare and publish."""
     if resume:
-        if cutoff or horizon or model_names or backtests or trained_model or dry_run:
+        others = (cutoff, horizon, trained_model)
+        if any(o is not None for o in others) or model_names or backtests or dry_run:
             raise UserError(
                 "--resume goes on with a batch as it was asked and takes no other option.",
                 where="salescast run",
@@ -501,7 +498,7 @@ def champion_set(model_id: str, reason: str, trained_model: str | None, as_json:
             reason=reason,
             trained_model_id=trained_model,
         )
-    _tell_champion(chosen, as_json)
+    _tell_champion(chosen, as_json, is_new=True)
 
 
 @champion.command("rollback", epilog=_example("salescast champion rollback --reason late"))
@@ -520,7 +517,7 @@ def champion_rollback(reason: str | None, as_json: bool) -> None:
         chosen = roll_back(
             open_lake(settings), read_models(settings.project / "models.toml"), reason=reason
         )
-    _tell_champion(chosen, as_json)
+    _tell_champion(chosen, as_json, is_new=True)
 
 
 @champion.command("history", epilog=_example("salescast champion history"))
@@ -788,17 +785,15 @@ def _start(asked: Asked, as_json: bool) -> None:
     """Start a batch and carry it out."""
     settings = _settings()
     from salescast.batch import Batch
-    from salescast.forecaster import open_forecaster
     from salescast.lake import open_lake
-    from salescast.new_batch import plan_batch
+    from salescast.new_batch import check_ready, plan_batch
     from salescast.warehouse import open_warehouse
 
     def make(progress: ConsoleProgress) -> Batch:
         lake = open_lake(settings)
         new = plan_batch(settings, lake, open_warehouse(settings).landed(), asked)
+        check_ready(settings, new)
         record = new.record
-        if any(model.recipe == "deepar" for model in new.models):
-            open_forecaster(settings).check_ready()
         batch = Batch(record, settings.batches / record.batch_id, lake, progress.say)
         batch.save()
         return batch
@@ -871,9 +866,11 @@ def _print_estimate(estimate: Estimate) -> None:
             f"Athena: ${price:g} per TB scanned, which no limit here bounds; the detail of each "
             "step of an earlier batch (lake table run_steps) tells what it scanned."
         )
+    if estimate.refusal is not None:
+        click.echo(f"`salescast {estimate.command}` would be refused now: {estimate.refusal}")
 
 
-def _tell_champion(champion: Champion, as_json: bool) -> None:
+def _tell_champion(champion: Champion, as_json: bool, *, is_new: bool = False) -> None:
     if as_json:
         _print_json(vars(champion))
         return
@@ -882,6 +879,8 @@ def _tell_champion(champion: Champion, as_json: bool) -> None:
     click.echo(f"The champion is {champion.model_id}{of}{since}.")
     if champion.reason:
         click.echo(f"Reason: {champion.reason}")
+    if is_new:
+        click.echo("Marts and reports show it after the next `salescast run` or `salescast build`.")
 
 
 def _size(n_bytes: int) -> str:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from salescast.errors import UserError
 from salescast.forecaster.sagemaker.bill import Limits, limits_of
 from salescast.forecaster.sagemaker.jobs import RETRIES
 from salescast.lake import Lake, open_lake
-from salescast.new_batch import Asked, NewBatch, plan_batch
+from salescast.new_batch import Asked, NewBatch, check_ready, plan_batch
 from salescast.warehouse import LandedSeries, Warehouse, open_warehouse
 from salescast.warehouse.landed import count_known_future, count_landed_rows
 
@@ -53,6 +54,7 @@ class Estimate:
         max_attempts: Times a job is started at most; again only after a fault of AWS itself.
         price_table: File of the prices; None where nothing is billed.
         usd_per_tb_scanned: Athena's price, which no limit bounds; None on another engine.
+        refusal: What must be set or installed before the jobs can start; None if nothing.
     """
 
     command: str
@@ -64,6 +66,7 @@ class Estimate:
     max_attempts: int
     price_table: str | None
     usd_per_tb_scanned: float | None
+    refusal: str | None
 
     @property
     def n_runs(self) -> int:
@@ -86,7 +89,7 @@ def estimate_batch(settings: Settings, asked: Asked) -> Estimate:
         asked: The options of the command.
 
     Raises:
-        UserError: The command would be refused, or the table of prices is broken.
+        UserError: The command asks for what cannot be, or the table of prices is broken.
     """
     lake = open_lake(settings)
     warehouse = open_warehouse(settings)
@@ -108,7 +111,17 @@ def estimate_batch(settings: Settings, asked: Asked) -> Estimate:
         max_attempts=1 + RETRIES if limits else 1,
         price_table=price_table,
         usd_per_tb_scanned=settings.athena_price_per_tb if settings.target == "athena" else None,
+        refusal=_refusal(settings, batch),
     )
+
+
+def _refusal(settings: Settings, batch: NewBatch) -> str | None:
+    """Told, not raised: what it would cost is asked before there is a role to work with."""
+    try:
+        check_ready(settings, batch)
+    except UserError as error:
+        return str(error)
+    return None
 
 
 def _count_series(warehouse: Warehouse, batch: NewBatch, last_date: date) -> list[LandedSeries]:

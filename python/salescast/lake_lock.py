@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -68,7 +68,7 @@ def hold_lake_lock(
     may_be_at_work = lock.acquire(take)
     beating = threading.Thread(target=lock.keep_alive, name="lake lock", daemon=True)
     watching = threading.Thread(target=lock.watch, name="lake lock watch", daemon=True)
-    handler = signal.signal(_SIGNAL, _interrupt)
+    handler = signal.signal(_SIGNAL, signal.default_int_handler)
     os.environ[TOKEN_VARIABLE] = lock.owner
     try:
         beating.start()
@@ -266,10 +266,6 @@ def _holder(held: StoredObject | None) -> dict[str, Any]:
     except ValueError:
         return {}
     return holder if isinstance(holder, dict) else {}
-
-
-def _interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 def _now() -> str:

@@ -58,11 +58,12 @@ def plan_batch(settings: Settings, lake: Lake, landed: Landed, asked: Asked) -> 
     names, trained_model = resolve(asked.model_names, asked.trained_model, lake, known)
     models = choose_models(known, names)
     is_champions = asked.trained_model is None and CHAMPION in asked.model_names
-    trained = read_trained_model(lake, trained_model) if trained_model else None
+    trained = None if trained_model is None else read_trained_model(lake, trained_model)
     record = new_record(
         asked.command,
         landed=landed,
         models=models,
+        forecaster=settings.forecaster,
         horizon=settings.default_horizon if asked.horizon is None else asked.horizon,
         max_horizon=settings.max_horizon,
         cutoffs=asked.cutoffs,
@@ -73,6 +74,16 @@ def plan_batch(settings: Settings, lake: Lake, landed: Landed, asked: Asked) -> 
     batch = NewBatch(record, models, trained)
     _check_jobs(batch, open_forecaster(settings))
     return batch
+
+
+def check_ready(settings: Settings, batch: NewBatch) -> None:
+    """Refuse a batch whose jobs could not start here, for want of a setting or a library.
+
+    Raises:
+        UserError: Something must be installed or set first.
+    """
+    if any(model.recipe == "deepar" for model in batch.models):
+        open_forecaster(settings).check_ready()
 
 
 def _check_jobs(batch: NewBatch, forecaster: Forecaster) -> None:

@@ -29,11 +29,11 @@ _RECORDS = {"batch.json", ".batch.json"}
 
 @dataclass(frozen=True)
 class OldBatch:
-    """A finished batch and its runs; `is_own` if its record is in this home."""
+    """A finished batch and its runs; `folder` is its own in this home, None in another home."""
 
     batch_id: str
     run_ids: tuple[str, ...]
-    is_own: bool
+    folder: Path | None
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def find_removals(settings: Settings, lake: Lake, older_than_days: int) -> list[
     if settings.target == "athena":
         ids = {batch.batch_id for batch in batches}
         removals += _objects(settings, settings.work_uri, "work on S3", ids)
-    removals += _folders([settings.batches / batch.batch_id for batch in batches if batch.is_own])
+    removals += _folders([batch.folder for batch in batches if batch.folder is not None])
     return removals
 
 
@@ -90,11 +90,14 @@ def find_old_batches(batches: Path, lake: Lake, before: datetime) -> list[OldBat
     own = set()
     for folder in batch_folders(batches):
         record = read_record(folder)
+        # A copy of a batch's folder, which somebody made by hand, is nobody's to clear.
+        if record.batch_id != folder.name:
+            continue
         own.add(record.batch_id)
         ended = max((attempt.finished_at for attempt in record.attempts), default=record.created_at)
         if record.status == "done" and ended < before:
             runs = tuple(run.run_id for run in record.runs)
-            found.append(OldBatch(record.batch_id, runs, is_own=True))
+            found.append(OldBatch(record.batch_id, runs, folder))
     with duckdb.connect() as connection:
         rows = connection.execute(
             f"""
@@ -106,7 +109,7 @@ def find_old_batches(batches: Path, lake: Lake, before: datetime) -> list[OldBat
             [utc_naive(before)],
         ).fetchall()
     found += [
-        OldBatch(batch_id, tuple(run_ids or ()), is_own=False)
+        OldBatch(batch_id, tuple(run_ids or ()), folder=None)
         for batch_id, run_ids in rows
         if batch_id not in own
     ]

@@ -78,9 +78,11 @@ def carry_out(week: Week, only: str | None = None) -> None:
             and nothing else.
 
     Raises:
+        UserError: The batch was begun with another forecaster.
         SalescastError: A step failed; the steps before it are kept.
     """
     batch = week.batch
+    _check_forecaster(week)
     if only is None:
         batch.land_steps()
         if _is_outdated(week):
@@ -103,6 +105,7 @@ def carry_out(week: Week, only: str | None = None) -> None:
         if run.recipe == "deepar" and only in (None, "train"):
             _do(week, "train", partial(_train, week, run), run)
         if run.recipe == "deepar" and only in (None, "predict"):
+            _look_for_forecasts(week, run)
             _do(week, "predict", partial(_predict, week, run), run)
         if only in (None, "load"):
             _do(week, "load", partial(_load, week, run), run)
@@ -157,6 +160,7 @@ def new_record(
     *,
     landed: Landed,
     models: Sequence[Model],
+    forecaster: str,
     horizon: int,
     max_horizon: int,
     cutoffs: Sequence[date] = (),
@@ -170,6 +174,7 @@ def new_record(
         command: `run` or `backtest`.
         landed: What the lake holds.
         models: The models of each cutoff.
+        forecaster: Name of the forecaster for those of the recipe deepar.
         horizon: Weeks to forecast.
         max_horizon: The most weeks the warehouse's spine reaches.
         cutoffs: Last weeks to show the models; for `run` one or none, none being the newest.
@@ -232,8 +237,22 @@ def new_record(
         requests=requests,
         prediction_length=horizon,
         models=[model.model_id for model in models],
+        forecaster=forecaster if any(model.recipe == "deepar" for model in models) else None,
         trained_model_id=trained.trained_model_id if trained else None,
     )
+
+
+def _check_forecaster(week: Week) -> None:
+    """Refuse to go on elsewhere: a job of the first forecaster may still be running."""
+    kept = week.batch.record.forecaster
+    if kept not in (None, week.forecaster.name):
+        raise UserError(
+            f"Batch {week.batch.record.batch_id} was begun with the forecaster {kept}, not "
+            f"{week.forecaster.name}.",
+            where="SALESCAST_FORECASTER",
+            fix=f"Set SALESCAST_FORECASTER={kept} and give the command again, or start a new "
+            "batch: salescast run.",
+        )
 
 
 def _is_outdated(week: Week) -> bool:
@@ -393,6 +412,16 @@ def _predict(week: Week, run: RunRecord) -> str:
         )
     )
     return f"by {trained.trained_model_id}"
+
+
+def _look_for_forecasts(week: Week, run: RunRecord) -> None:
+    """Have a run forecast again whose forecasts are neither landed nor there to be landed.
+
+    Versions of before the output was checked in this step left none.
+    """
+    waits_for_load = week.batch.is_done("predict", run) and not week.batch.is_done("load", run)
+    if waits_for_load and not _files(week, run).forecasts.is_file():
+        week.batch.forget("predict", run=run)
 
 
 def _load(week: Week, run: RunRecord) -> str:

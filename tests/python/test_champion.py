@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, datetime, tzinfo
+from itertools import pairwise
 from pathlib import Path
+from typing import Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from salescast.champion import FIRST, read_champion, read_history, resolve, roll_back, set_champion
+from salescast.champion import (
+    FIRST,
+    Champion,
+    read_champion,
+    read_history,
+    resolve,
+    roll_back,
+    set_champion,
+)
 from salescast.cli import cli
 from salescast.errors import UserError
 from salescast.forecaster.trained import keep_trained_model
@@ -94,6 +104,37 @@ def test_rollbacks_go_further_and_further_back(lake: Lake) -> None:
     assert [choice.action for choice in read_history(lake)] == ["set"] * 3 + ["rollback"] * 3
 
 
+def test_choices_keep_their_order_whatever_the_clocks_say(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Clock(datetime):
+        hours = iter((12, 9, 9, 9))
+
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return cls(2026, 11, 22, next(cls.hours), tzinfo=tz)
+
+    monkeypatch.setattr("salescast.champion.datetime", Clock)
+    choose(lake, "wide")
+    choose(lake, "deep")
+    assert read_champion(lake).model_id == "deep"
+    assert [roll_back(lake, MODELS).model_id for _ in range(2)] == ["wide", "deepar"]
+    times = [choice.set_at for choice in read_history(lake)]
+    assert all(before < after for before, after in pairwise(times))
+
+
+def test_rows_in_the_order_of_a_wrong_clock_still_roll_back(lake: Lake) -> None:
+    rows = [
+        Champion("deepar", None, "rollback", None, datetime(2026, 11, 22, 9)),
+        Champion("wide", None, "set", "better", datetime(2026, 11, 22, 12)),
+    ]
+    lake.append("champions", [vars(row) for row in rows[:1]])
+    with pytest.raises(UserError, match="nothing to go back to"):
+        roll_back(lake, MODELS)
+    lake.append("champions", [vars(row) for row in rows[1:]])
+    assert roll_back(lake, MODELS).model_id == "deepar"
+
+
 def test_a_choice_after_a_rollback_goes_back_to_what_was_rolled_back_to(lake: Lake) -> None:
     choose(lake, "wide")
     choose(lake, "deep")
@@ -121,6 +162,9 @@ def test_a_lake_of_before_there_were_rollbacks_is_read(lake: Lake) -> None:
         ("wide", "t1", "new", "is one of deepar, not of wide"),
         ("snaive_52", "t1", "new", "is one of deepar, not of snaive_52"),
         ("deepar", None, "  ", "needs its reason"),
+        ("deepar", "", "new", "no trained model"),
+        ("deepar", "../trained_models/t1", "new", "no trained model"),
+        ("deepar", "t1/", "new", "no trained model"),
     ],
 )
 def test_what_is_not_there_cannot_be_chosen(
@@ -161,6 +205,7 @@ def test_the_name_champion_stands_for_the_choice(lake: Lake) -> None:
     choose(lake, "deepar", "t1")
     assert resolve(["champion", "snaive_52"], None, lake, MODELS) == (["deepar", "snaive_52"], "t1")
     assert resolve(["champion"], "t2", lake, MODELS) == (["deepar"], "t2")
+    assert resolve(["champion"], "", lake, MODELS) == (["deepar"], "")
     assert resolve(["deepar"], None, lake, MODELS) == (["deepar"], None)
 
 
@@ -197,6 +242,10 @@ def test_a_champion_whose_trained_model_does_not_fit_is_refused_by_name(
             plan(**options)  # type: ignore[arg-type]
         assert caught.value.where == "the champion's trained model"
         assert "--model deepar without --trained-model" in str(caught.value)
+    # An empty name is no name of the champion's own model, nor none at all.
+    for names in (["champion"], ["deepar"]):
+        with pytest.raises(UserError, match="no trained model"):
+            plan_batch(settings, lake, landed, Asked("run", model_names=names, trained_model=""))
     batch = plan(horizon=5)
     assert batch.record.trained_model_id == "t1"  # type: ignore[attr-defined]
     assert batch.record.models == ["snaive_52", "deepar"]  # type: ignore[attr-defined]
@@ -218,7 +267,10 @@ def test_the_commands(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = json.loads(call("set", "snaive_52", "--reason", "simple", "--json"))
     assert (chosen["model_id"], chosen["action"]) == ("snaive_52", "set")
     assert "Reason: simple" in call("show")
-    assert "The champion is deepar" in call("rollback", "--reason", "worse")
+    assert "after the next" not in call("show")
+    told = call("rollback", "--reason", "worse")
+    assert "The champion is deepar" in told
+    assert "after the next `salescast run` or `salescast build`" in told
     rows = json.loads(call("history", "--json"))
     assert [(row["action"], row["reason"]) for row in rows] == [
         ("rollback", "worse"),

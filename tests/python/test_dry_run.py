@@ -184,6 +184,24 @@ def test_what_the_command_would_refuse_is_refused(
     assert "fix:" in result.stderr
 
 
+def test_what_must_be_set_first_is_told_beside_the_estimate(home: Path) -> None:
+    role = {"SALESCAST_SAGEMAKER_ROLE_ARN": "arn:aws:iam::123456789012:role/salescast"}
+    for environment, told in (
+        (SAGEMAKER, "SageMaker's jobs need a role"),
+        (SAGEMAKER | role | {"SALESCAST_SAGEMAKER_SUBNETS": "subnet-1"}, "A VPC needs both"),
+    ):
+        assert told in look("run", "--horizon", "4", environment=environment)["refusal"]
+        printed = call("run", "--horizon", "4", "--dry-run", environment=environment)
+        assert f"`salescast run` would be refused now: {told}" in printed.stdout
+        assert "fix:   Set" in printed.stdout
+        refused = call("run", "--horizon", "4", environment=environment)
+        assert refused.exit_code == 2
+        assert told in refused.stderr
+    assert look("run", "--horizon", "4", environment=SAGEMAKER | role)["refusal"] is None
+    naive = look("run", "--horizon", "4", "--model", "snaive_52", environment=SAGEMAKER)
+    assert naive["refusal"] is None
+
+
 def test_an_empty_home_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SALESCAST_HOME", str(tmp_path / "empty"))
     result = call("run", "--dry-run")

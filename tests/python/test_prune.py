@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -168,6 +169,19 @@ def test_a_dry_run_tells_the_same_and_removes_nothing(home: Path) -> None:
     assert done["removed"] == told["removed"]
 
 
+def test_a_copy_of_a_batch_is_left_and_nothing_goes_on_its_word(home: Path) -> None:
+    batches = home / "batches"
+    shutil.copytree(batches / OLD, batches / f"{OLD}.bak")
+    # An old copy of a batch that was resumed since: what it says does not hold any more.
+    shutil.copytree(batches / OLD, batches / f"{NEW}.bak")
+    record = batches / f"{NEW}.bak" / "batch.json"
+    record.write_text(record.read_text().replace(OLD, NEW))
+    before = files_in(home)
+    printed = prune("--older-than", "30")
+    assert {Path(name).parts[1] for name in before - files_in(home)} == {OLD}
+    assert "1 removed" in printed
+
+
 def test_it_waits_for_nobody_and_needs_a_rule(home: Path) -> None:
     with hold_lock(home, "salescast run"):
         assert "Another command is at work" in prune("--older-than", "30", code=1)
@@ -248,4 +262,4 @@ def test_finished_batches_of_other_homes_are_known_by_their_steps(tmp_path: Path
         land(batch_id, "publish", publish_days, status)
     land("stopped", "load", 100)
     (found,) = find_old_batches(tmp_path / "batches", lake, NOW - timedelta(days=30))
-    assert (found.batch_id, found.run_ids, found.is_own) == ("old", ("old-1",), False)
+    assert (found.batch_id, found.run_ids, found.folder) == ("old", ("old-1",), None)

@@ -16,6 +16,7 @@ import pytest
 
 from salescast.batch import Batch, BatchRecord, read_record
 from salescast.errors import RunError, UserError
+from salescast.export import RunFiles
 from salescast.forecaster import QUANTILES, JobUsage, TrainingJob, TransformJob
 from salescast.forecaster.trained import read_trained_model
 from salescast.lake import Lake, StagedFile, sortable_id
@@ -234,6 +235,7 @@ def a_record(**changes: Any) -> BatchRecord:
     values: dict[str, Any] = {
         "landed": world_landed,
         "models": list(MODELS.values()),
+        "forecaster": "local",
         "horizon": HORIZON,
         "max_horizon": 52,
         **changes,
@@ -372,6 +374,33 @@ def test_a_refused_output_lands_nothing_and_a_resume_forecasts_anew(tmp_path: Pa
     assert {row["model_id"] for row in forecasts(world)} == {"deepar", "snaive_52"}
 
 
+@pytest.mark.parametrize("steps", [(None,), ("predict", "load")])
+def test_forecasts_that_are_gone_before_they_landed_are_made_again(
+    tmp_path: Path, whole: World, steps: tuple[str | None, ...]
+) -> None:
+    world = begin(tmp_path, backtests=1)
+    transforms = [0]
+
+    def is_second(call: tuple[str, ...]) -> bool:
+        transforms[0] += call[0] == "transform"
+        return transforms[0] == 2
+
+    kill_at(world, is_second)
+    batch = open_week(world).batch
+    landed, waits = (run for run in batch.record.runs if run.recipe == "deepar")
+    for run in (landed, waits):
+        batch.record.finished.append(f"{run.run_id}/predict")
+        RunFiles(batch.work(run)).forecasts.unlink(missing_ok=True)
+    batch.save()
+    with pytest.raises(RunError, match=f"{waits.run_id} has not come to this step") as caught:
+        carry_out(open_week(world), only="load")
+    assert "salescast predict" in str(caught.value)
+    for step in steps:
+        carry_out(open_week(world), only=step)
+    assert forecasts(world) == forecasts(whole)
+    assert [call[0] for call in world.calls].count("transform") == 2
+
+
 def was_finished(record: BatchRecord, call: tuple[str, ...]) -> bool:
     """Whether a call belongs to a step that the record had as finished."""
     if call[0] == "build":
@@ -470,6 +499,40 @@ def test_a_failed_step_is_recorded_and_resumed(tmp_path: Path, whole: World) -> 
     assert [row["step"] for row in rows if row["status"] == "failed"] == ["predict"]
     carry_out(open_week(world))
     assert forecasts(world) == forecasts(whole)
+
+
+def test_a_batch_goes_on_with_the_forecaster_that_it_was_begun_with(tmp_path: Path) -> None:
+    world = begin(tmp_path, forecaster="sagemaker")
+    calls = len(world.calls)
+    for step in (None, "export", "train", "predict", "load"):
+        with pytest.raises(UserError, match="begun with the forecaster sagemaker, not local") as e:
+            carry_out(open_week(world), only=step)
+        assert "Set SALESCAST_FORECASTER=sagemaker" in str(e.value)
+    assert len(world.calls) == calls
+    week = open_week(world)
+    week.forecaster.name = "sagemaker"  # type: ignore[misc]
+    carry_out(week)
+    runs = Lake(tmp_path / "lake").read("runs").to_pylist()
+    assert {run["forecaster"] for run in runs} == {"sagemaker", "warehouse"}
+
+
+def test_a_batch_without_deepar_goes_on_with_any_forecaster(tmp_path: Path) -> None:
+    world = begin(tmp_path, forecaster="sagemaker", models=[MODELS["snaive_52"]])
+    carry_out(open_week(world))
+    assert len(forecasts(world)) == len(ITEMS) * HORIZON
+
+
+def test_a_record_of_before_the_forecaster_was_kept_goes_on(tmp_path: Path) -> None:
+    world = begin(tmp_path)
+    path = open_week(world).batch.folder / "batch.json"
+    record = json.loads(path.read_text())
+    assert record.pop("forecaster") == "local"
+    path.write_text(json.dumps(record))
+    carry_out(open_week(world))
+    assert {run["forecaster"] for run in Lake(tmp_path / "lake").read("runs").to_pylist()} == {
+        "local",
+        "warehouse",
+    }
 
 
 def test_what_a_job_took_is_told_once(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ _ARTIFACT = "model.tar.gz"
 _CATEGORIES = "categories.parquet"
 # The description last: it makes the others a trained model.
 _FILES = (_ARTIFACT, _CATEGORIES, _DESCRIPTION)
+# An id is a run's, and names a folder.
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,8 @@ def keep_trained_model(
 
 def has_trained_model(lake: Lake, trained_model_id: str) -> bool:
     """Whether the lake holds a trained model of this id."""
+    if not _ID.fullmatch(trained_model_id):
+        return False
     name = f"{_FOLDER}/{trained_model_id}/{_DESCRIPTION}"
     return lake.remote.has(name) if lake.remote else (lake.root / name).is_file()
 
@@ -115,7 +120,7 @@ def read_trained_model(lake: Lake, trained_model_id: str) -> TrainedModel:
     if not has_trained_model(lake, trained_model_id):
         known = _known(lake)
         raise UserError(
-            f"There is no trained model {trained_model_id}.",
+            f"There is no trained model {trained_model_id or '(an empty id)'}.",
             where=f"{lake.place}/{_FOLDER}",
             fix=f"Name one of: {', '.join(known[-10:])}." if known else "Run without it first.",
         )

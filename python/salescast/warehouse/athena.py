@@ -28,7 +28,6 @@ from salescast.lake import open_lake, sql_text
 from salescast.s3 import Prefix, open_prefix
 from salescast.settings import Settings
 from salescast.warehouse import (
-    CATEGORY_COLUMNS,
     BuildResult,
     Cutoff,
     Encoding,
@@ -41,6 +40,7 @@ from salescast.warehouse.athena_client import AthenaClient
 from salescast.warehouse.dbt import DbtProject, create_lake_sources, dbt_build
 from salescast.warehouse.landed import landed_series_sql, read_landed, sales_bounds_sql
 from salescast.warehouse.marts import REPORT_TABLES, UnloadedTable, publish_files
+from salescast.warehouse.trained_columns import category_column, category_match, feature_column
 
 _INCREMENTAL = "config.materialized:incremental"
 _CHUNK = 1 << 20
@@ -179,16 +179,14 @@ class AthenaWarehouse:
         positions = sorted(set(known["cat_position"].to_pylist()))
         categories = self._known_categories(encoding.categories) if positions else ""
         joins = [
-            f"inner join {categories} as known_{position} on known_{position}.cat_position"
-            f" = {position} and known_{position}.category_value"
-            f" = series.{CATEGORY_COLUMNS[position]}"
+            f"inner join {categories} as known_{position} on {category_match(position)}"
             for position in positions
         ]
         if positions:
-            codes = ", ".join(f"known_{position}.code" for position in positions)
-            columns.append(f"array[{codes}] as cat")
+            columns.append(f"{category_column(positions)} as cat")
         if encoding.features:
-            columns.append(f"{self._feature_column(cutoff, encoding.features)} as dynamic_feat")
+            column = feature_column(self._features(cutoff), encoding.features, cutoff)
+            columns.append(f"{column} as dynamic_feat")
         query = f"""
             select {", ".join(columns)}
             from {self._table("exports", "exp_deepar__inference")} as records
@@ -287,21 +285,6 @@ class AthenaWarehouse:
             f"select feature_name from {self._of('exp_features', cutoff)} order by feature_idx"
         )
         return tuple(name for (name,) in found.rows)
-
-    def _feature_column(self, cutoff: date, wanted: Sequence[str]) -> str:
-        present = self._features(cutoff)
-        missing = [name for name in wanted if name not in present]
-        if missing:
-            raise UserError(
-                "The trained model needs features that the warehouse does not have: "
-                f"{', '.join(missing)}.",
-                where=f"cutoff {cutoff}; present: {', '.join(present) or 'none'}",
-                fix="Land these series again with known_future: true, or train a new model.",
-            )
-        if tuple(wanted) == present:
-            return "records.dynamic_feat"
-        picked = ", ".join(f"records.dynamic_feat[{present.index(n) + 1}]" for n in wanted)
-        return f"array[{picked}]"
 
     def _known_categories(self, categories: Path) -> str:
         """Make a category map an external table; returns its name.

@@ -16,7 +16,6 @@ from salescast.errors import RunError, UserError
 from salescast.lake import Lake
 from salescast.settings import Settings
 from salescast.warehouse import (
-    CATEGORY_COLUMNS,
     BuildResult,
     Cutoff,
     Encoding,
@@ -28,6 +27,7 @@ from salescast.warehouse import (
 from salescast.warehouse.dbt import DbtProject, dbt_build
 from salescast.warehouse.landed import landed_series_sql, read_landed, sales_bounds_sql
 from salescast.warehouse.marts import publish_marts
+from salescast.warehouse.trained_columns import category_column, category_match, feature_column
 
 _SERIES_A_PART = 20_000
 """Series whose lines are sorted in memory at a time."""
@@ -154,19 +154,16 @@ class DuckDBWarehouse:
                 [str(encoding.categories)],
             ).fetchall()
             for (position,) in positions:
-                known = f"known_{position}"
                 joins.append(
-                    f"left join read_parquet(?) as {known} on {known}.cat_position = {position}"
-                    f" and {known}.category_value = series.{CATEGORY_COLUMNS[position]}"
+                    f"left join read_parquet(?) as known_{position} on {category_match(position)}"
                 )
-                conditions.append(f"and {known}.code is not null")
+                conditions.append(f"and known_{position}.code is not null")
                 parameters.append(str(encoding.categories))
             if positions:
-                codes = ", ".join(f"known_{position}.code" for (position,) in positions)
-                columns["cat"] = f"[{codes}]"
+                columns["cat"] = category_column([position for (position,) in positions])
             if encoding.features:
-                columns["dynamic_feat"] = self._feature_column(
-                    connection, cutoff, encoding.features
+                columns["dynamic_feat"] = feature_column(
+                    self._features(connection, cutoff), encoding.features, cutoff
                 )
             return _copy_lines(
                 connection,
@@ -242,23 +239,6 @@ class DuckDBWarehouse:
             [cutoff],
         ).fetchall()
         return tuple(name for (name,) in rows)
-
-    def _feature_column(
-        self, connection: duckdb.DuckDBPyConnection, cutoff: date, wanted: Sequence[str]
-    ) -> str:
-        present = self._features(connection, cutoff)
-        missing = [name for name in wanted if name not in present]
-        if missing:
-            raise UserError(
-                "The trained model needs features that the warehouse does not have: "
-                f"{', '.join(missing)}.",
-                where=f"cutoff {cutoff}; present: {', '.join(present) or 'none'}",
-                fix="Land these series again with known_future: true, or train a new model.",
-            )
-        if tuple(wanted) == present:
-            return "records.dynamic_feat"
-        picked = ", ".join(f"records.dynamic_feat[{present.index(n) + 1}]" for n in wanted)
-        return f"[{picked}]"
 
     def _count(self, connection: duckdb.DuckDBPyConnection, relation: str, cutoff: date) -> int:
         row = connection.execute(

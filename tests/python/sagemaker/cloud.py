@@ -19,6 +19,7 @@ from end_to_end.home import Home, Rows
 from end_to_end.sources import amount, weeks, write_csv, write_mapping
 
 from local_aws.stack import Stack
+from salescast.batch import read_record
 from salescast.cli import cli
 
 HORIZON = 4
@@ -85,7 +86,10 @@ def land(home: Home, folder: Path) -> None:
 
 
 def fork(home: CloudHome, to: Path, variables: Mapping[str, str]) -> CloudHome:
-    """A copy of a home with a batch of its own, whose jobs have names of their own."""
+    """A copy of a home with a batch of its own, whose jobs have names of their own.
+
+    The batch goes on with the forecaster of the variables.
+    """
     shutil.copytree(home.path, to)
     old = home.batch.batch_id
     new = f"{old[:-4]}{secrets.token_hex(2)}"
@@ -97,6 +101,9 @@ def fork(home: CloudHome, to: Path, variables: Mapping[str, str]) -> CloudHome:
     for path in (folder / "batch.json", *folder.glob("*/manifest.json"), *models.glob("*/*.json")):
         text = path.read_text(encoding="utf-8")
         path.write_text(text.replace(old, new).replace(str(home.path), str(to)), encoding="utf-8")
+    record = read_record(folder)
+    record.forecaster = variables.get("SALESCAST_FORECASTER", "local")
+    (folder / "batch.json").write_text(record.model_dump_json(), encoding="utf-8")
     return made
 
 

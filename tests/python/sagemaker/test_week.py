@@ -82,11 +82,10 @@ def test_the_model_is_kept_with_its_image(remote: CloudHome) -> None:
 def test_a_model_of_this_machine_forecasts_there_and_not_in_the_built_in_image(
     stack: Stack, trained: CloudHome, local: CloudHome, tmp_path: Path
 ) -> None:
-    here = fork(trained, tmp_path / "home", {})
     variables = of_stack(stack, "reuse")
-    there = CloudHome(here.path, here.project, variables)
+    there = fork(trained, tmp_path / "home", variables)
     of_aws = {k: v for k, v in variables.items() if not k.endswith("_IMAGE")}
-    refused = CloudHome(here.path, here.project, of_aws).command("predict", code=2)
+    refused = CloudHome(there.path, there.project, of_aws).command("predict", code=2)
     assert "cannot read" in refused
     assert "SALESCAST_SAGEMAKER_IMAGE" in refused
     there.command("predict")
