@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import tarfile
+from functools import partial
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from sagemaker_server import BUILT_IN, OWN, Served, channel, statuses, wait_until
+from sagemaker_server import BUILT_IN, OWN, Served, channel, client, statuses, wait_until
+
+from local_aws.sagemaker.joblog import JobLog
 
 
 def test_a_job_that_completes(quick: Served) -> None:
@@ -70,8 +73,9 @@ def test_the_log_is_there_while_the_job_runs(quick: Served) -> None:
         found = quick.sagemaker.describe_training_job(TrainingJobName=name)
         return bool(found["SecondaryStatus"] == "Training")
 
-    wait_until(trains)
-    wait_until(lambda: any("epoch=0" in each for each in quick.log_of("TrainingJobs", name)))
+    wait_until(trains, "Training")
+    log = partial(quick.log_of, "TrainingJobs", name)
+    wait_until(lambda: any("epoch=0" in each for each in log()), "the line of the first epoch")
     quick.sagemaker.stop_training_job(TrainingJobName=name)
     job = quick.trained(name)
     assert job["TrainingJobStatus"] == "Stopped"
@@ -79,6 +83,19 @@ def test_the_log_is_there_while_the_job_runs(quick: Served) -> None:
     assert "ModelArtifacts" not in job
     with pytest.raises(ClientError, match="is in status Stopped"):
         quick.sagemaker.stop_training_job(TrainingJobName=name)
+
+
+def test_a_log_goes_on_in_the_stream_of_its_name(quick: Served) -> None:
+    for n in range(5):
+        log = JobLog(quick.logs, "/aws/sagemaker/TrainingJobs", "same-name")
+        log.add(f"line {n}")
+        log.flush(now=True)
+
+
+def test_a_job_goes_on_without_its_log() -> None:
+    log = JobLog(client("logs", "http://127.0.0.1:1"), "group", "job")
+    log.add("line")
+    log.flush(now=True)
 
 
 def test_a_reason_of_the_program(quick: Served) -> None:
@@ -130,7 +147,7 @@ def test_a_spot_interruption(quick: Served, checkpoints: bool) -> None:
     quick.ask(spot_interruptions=1)
     # Not a spot job: the fault waits.
     assert quick.train()["TrainingJobStatus"] == "Completed"
-    request = quick.training(HyperParameters={"epochs": "3", "seconds": "0.2"}, **spot(quick))
+    request = quick.training(HyperParameters={"epochs": "3", "seconds": "3"}, **spot(quick))
     name = request["TrainingJobName"]
     if checkpoints:
         request["CheckpointConfig"] = {"S3Uri": f"s3://{quick.bucket}/{name}/checkpoints"}
