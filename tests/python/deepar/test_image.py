@@ -173,6 +173,7 @@ def test_the_program_runs_with_the_libraries_of_the_image_alone(tmp_path: Path) 
             cwd=tmp_path,
             capture_output=True,
             text=True,
+            timeout=300,
         )
 
     others = "dbt", "duckdb", "boto3", "click"

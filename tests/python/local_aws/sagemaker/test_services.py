@@ -14,7 +14,7 @@ from local_aws.stack import Stack
 
 def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "local_aws", *arguments, "--home", str(home)]
-    return subprocess.run(command, capture_output=True, text=True)
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
 def test_the_commands_know_sagemaker(stack: Stack) -> None:

@@ -94,7 +94,7 @@ def test_jobs_that_fail_because_it_was_asked_for(quick: Served, model: str) -> N
 def test_a_program_that_dies_midway(quick: Served, model: str, fault: str, kind: str) -> None:
     quick.ask(**{fault: 1})
     uri = folder(quick, a=items("1"), b=items("2"))
-    job = quick.transform(model, uri, Environment={"SECONDS": "0.8"})
+    job = quick.transform(model, uri, Environment={"SECONDS": "2"})
     assert job["TransformJobStatus"] == "Failed"
     assert job["FailureReason"].startswith(f"{kind}: ")
     assert list(quick.outputs(job)) == ["a.json.out"]
