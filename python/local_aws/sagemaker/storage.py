@@ -7,6 +7,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from local_aws.sagemaker.errors import JobFailed
+
 
 def split_uri(uri: str) -> tuple[str, str]:
     """Bucket and key of an `s3://` URI."""
@@ -43,11 +45,18 @@ def exists(s3: Any, uri: str) -> bool:
 
 
 def download(s3: Any, uri: str, folder: Path) -> None:
-    """Copy what a prefix finds into a folder, which is made; its folders are kept."""
+    """Copy what a prefix finds into a folder, which is made; its folders are kept.
+
+    Raises:
+        JobFailed: A key would be a file outside the folder.
+    """
     bucket, _ = split_uri(uri)
     folder.mkdir(parents=True, exist_ok=True)
+    root = folder.resolve()
     for key in keys_below(s3, uri):
-        path = folder / relative(uri, key)
+        path = (root / relative(uri, key)).resolve()
+        if root not in path.parents:
+            raise JobFailed(f"ClientError: The key {key} below {uri} is no file name in a folder")
         path.parent.mkdir(parents=True, exist_ok=True)
         s3.download_file(bucket, key, str(path))
 

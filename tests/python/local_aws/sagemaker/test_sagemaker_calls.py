@@ -47,6 +47,11 @@ SPOT = {"EnableManagedSpotTraining": True}
         ({"InputDataConfig": [channel("train", "s3://local-aws/none/")]}, "No S3 objects found"),
         ({"InputDataConfig": [channel("train", "s3://no-bucket/none/")]}, "No S3 objects found"),
         ({"InputDataConfig": [channel("train", "s3://local-aws/")] * 2}, "must be unique"),
+        ({"InputDataConfig": [channel("..", "s3://local-aws/")]}, "ChannelName .. is not carried"),
+        *(
+            ({"CheckpointConfig": {"S3Uri": "s3://local-aws/c/", "LocalPath": path}}, "outside")
+            for path in ("/opt/ml/a/../../x", "/opt/ml", "/opt/ml/", "/opt/mlx/a", "a")
+        ),
         ({"StoppingCondition": {"MaxRuntimeInSeconds": 2419201}}, "must be at most 2419200"),
         ({"StoppingCondition": {"MaxWaitTimeInSeconds": 90000}}, "needs EnableManagedSpotTraining"),
         (SPOT, "needs MaxWaitTimeInSeconds"),

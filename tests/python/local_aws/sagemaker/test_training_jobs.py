@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import tarfile
 from functools import partial
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ClientError
@@ -162,6 +164,23 @@ def test_a_spot_interruption(quick: Served, checkpoints: bool) -> None:
     assert begun == ["begins at epoch 0", f"begins at epoch {1 if checkpoints else 0}"]
     kept = [f"epoch-{epoch}" for epoch in range(3)]
     assert quick.keys(f"{name}/checkpoints/") == (kept if checkpoints else [])
+
+
+@pytest.mark.parametrize("key", ["/{folder}/part.json", "../../../../../..{folder}/part.json"])
+def test_a_key_that_leads_out_of_its_channel(quick: Served, tmp_path: Path, key: str) -> None:
+    prefix = f"escape/{uuid4().hex}/"
+    quick.put(prefix + key.format(folder=tmp_path), {})
+    channels = [channel("train", f"s3://{quick.bucket}/{prefix}")]
+    job = quick.train(InputDataConfig=channels)
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith("ClientError: The key escape/")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_checkpoints_stay_in_the_tree(quick: Served) -> None:
+    where = {"S3Uri": f"s3://{quick.bucket}/kept/", "LocalPath": "/opt/ml//checkpoints"}
+    assert quick.train(CheckpointConfig=where)["TrainingJobStatus"] == "Completed"
+    assert quick.keys("kept/") == ["epoch-0", "epoch-1"]
 
 
 def test_a_spot_job_that_waits_too_long(quick: Served) -> None:
