@@ -248,6 +248,7 @@ def test_parameters_of_a_content_type_are_taken(server: Server) -> None:
         (JSON, b'{"instances": {}}', "instances must be an array"),
         (JSON, b'{"instances": [3]}', "instances[0]: must be a JSON object"),
         (JSON, b'{"instances": [], "config": {}}', "unexpected field config"),
+        (JSON, b'{"instances": [], "\\ud800": {}}', "unexpected field \\ud800"),
         (JSON, b'{"instances": [], "configuration": []}', "configuration must be a JSON object"),
         (JSON, b'{"instances": [], "configuration": {"num_samples": 0}}', "num_samples must be"),
     ],
