@@ -59,7 +59,7 @@ class Job:
     def enter(self, secondary: str, message: str) -> None:
         """Go on to a secondary status; none follows the request to stop but the last one."""
         with self._lock:
-            if self.status in ("InProgress", "Stopping"):
+            if self.status == "InProgress":
                 self._transit(secondary, message)
 
     def begin(self) -> None:
@@ -78,12 +78,13 @@ class Job:
                 self.stopping.set()
             return True
 
-    def complete(self) -> None:
-        """End well, unless it was asked to stop meanwhile."""
+    def complete(self, artifact: str | None) -> None:
+        """End well, with what it made, unless it was asked to stop meanwhile."""
         with self._lock:
             if self.status == "Stopping":
                 self._end("Stopped", "Stopped", "Job stopped")
             else:
+                self.artifact = artifact
                 self._end("Completed", "Completed", "Job completed")
 
     def fail(self, reason: str) -> None:
@@ -143,10 +144,10 @@ class Job:
         self.modified = moment
 
 
-def to_its_end(job: Job, work: Callable[[], None]) -> None:
-    """Do a job's work and note how it ended."""
+def to_its_end(job: Job, work: Callable[[], str | None]) -> None:
+    """Do a job's work, which may return the URI of an artifact, and note how it ended."""
     try:
-        work()
+        artifact = work()
     except JobStopped as end:
         job.stopped(end)
     except JobFailed as failure:
@@ -155,7 +156,7 @@ def to_its_end(job: Job, work: Callable[[], None]) -> None:
         _log.exception("%s", job.name)
         job.fail(f"InternalServerError: {type(error).__name__}: {error}")
     else:
-        job.complete()
+        job.complete(artifact)
 
 
 class Holdings:

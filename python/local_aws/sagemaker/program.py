@@ -40,7 +40,7 @@ def run(
 
     Args:
         command: Program and arguments.
-        environment: Variables on top of this process's own.
+        environment: Variables on top of this process's own, of which those of a job are left out.
         on_line: Called with each line of its output.
         on_tick: Called many times a second.
 
@@ -85,7 +85,7 @@ def _started(
         text=True,
         encoding="utf-8",
         errors="replace",
-        env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
+        env={**_own_environment(), "PYTHONUNBUFFERED": "1", **environment},
         # A group of its own: a signal meets the processes that it starts too.
         process_group=0,
     )
@@ -104,6 +104,15 @@ def _started(
         _signal(process.pid, signal.SIGKILL)
         process.wait()
         _running.discard(process.pid)
+
+
+def _own_environment() -> dict[str, str]:
+    """This process's variables, but for what a job says to its program."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("DEEPAR_", "SAGEMAKER_"))
+    }
 
 
 def _read(process: subprocess.Popen[str], lines: queue.Queue[str | None]) -> None:

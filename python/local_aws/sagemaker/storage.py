@@ -22,7 +22,9 @@ def keys_below(s3: Any, uri: str) -> list[str]:
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     try:
         found = [each["Key"] for page in pages for each in page.get("Contents", [])]
-    except ClientError:
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchBucket":
+            raise
         return []
     # Consoles make an object of a folder.
     return [key for key in found if not key.endswith("/")]
@@ -39,7 +41,10 @@ def exists(s3: Any, uri: str) -> bool:
     bucket, key = split_uri(uri)
     try:
         s3.head_object(Bucket=bucket, Key=key)
-    except ClientError:
+    except ClientError as error:
+        # The answer to HEAD has no body that would name the error.
+        if error.response["Error"]["Code"] != "404":
+            raise
         return False
     return True
 

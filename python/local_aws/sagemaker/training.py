@@ -76,8 +76,8 @@ class Training:
         )
         self._metrics = {name: re.compile(regex) for name, regex in metrics.items()}
 
-    def run(self) -> None:
-        """Take the job through its statuses.
+    def run(self) -> str:
+        """Take the job through its statuses, up to the end; returns the artifact's URI.
 
         Raises:
             JobFailed: It fails.
@@ -92,7 +92,7 @@ class Training:
             self._be_stuck()
         with self._machine.held(self._pause):
             log = JobLog(self._machine.logs, LOG_GROUP, job.name)
-            job.artifact = self._artifact(log)
+            return self._artifact(log)
 
     def _artifact(self, log: JobLog) -> str:
         """Train until it is done, each time on a machine that holds nothing yet."""

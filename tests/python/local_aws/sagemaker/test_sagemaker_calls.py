@@ -145,11 +145,12 @@ def test_lists(quick: Served) -> None:
         found = list_jobs(NameContains="listed", **request)["TrainingJobSummaries"]
         return [each["TrainingJobName"] for each in found]
 
-    assert names() == ["listed-2", "listed-1", "listed-0"]
+    assert names() == ["listed-0", "listed-1", "listed-2"]
+    assert names(SortOrder="Descending") == ["listed-2", "listed-1", "listed-0"]
     assert names(SortBy="Name", SortOrder="Ascending") == ["listed-0", "listed-1", "listed-2"]
     assert names(StatusEquals="Failed") == ["listed-1"]
     created = quick.trained("listed-1")["CreationTime"]
-    assert names(CreationTimeAfter=created) == ["listed-2", "listed-1"]
+    assert names(CreationTimeAfter=created) == ["listed-1", "listed-2"]
     pages = quick.sagemaker.get_paginator("list_training_jobs").paginate(
         NameContains="listed", PaginationConfig={"PageSize": 2}
     )

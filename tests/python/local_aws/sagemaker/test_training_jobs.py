@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from sagemaker_server import BUILT_IN, OWN, Served, channel, client, statuses, wait_until
 
 from local_aws.sagemaker.joblog import JobLog
+from local_aws.sagemaker.jobs import Job, to_its_end
 
 
 def test_a_job_that_completes(quick: Served) -> None:
@@ -98,6 +99,29 @@ def test_a_job_goes_on_without_its_log() -> None:
     log = JobLog(client("logs", "http://127.0.0.1:1"), "group", "job")
     log.add("line")
     log.flush(now=True)
+
+
+def test_nothing_follows_the_request_to_stop_but_the_end(quick: Served) -> None:
+    request = quick.training()
+    name = request["TrainingJobName"]
+    quick.sagemaker.create_training_job(**request)
+    quick.sagemaker.stop_training_job(TrainingJobName=name)
+    assert statuses(quick.trained(name))[-2:] == ["Stopping", "Stopped"]
+
+
+def test_a_job_that_is_stopped_when_all_is_done() -> None:
+    job = Job("training-job", "late", "arn", {}, None)
+
+    def work() -> str:
+        job.enter("Uploading", "")
+        assert job.stop()
+        job.enter("Training", "")
+        return "s3://bucket/model.tar.gz"
+
+    to_its_end(job, work)
+    seen = job.seen()
+    assert (seen["status"], seen["artifact"]) == ("Stopped", None)
+    assert [each["Status"] for each in seen["transitions"]] == ["Uploading", "Stopping", "Stopped"]
 
 
 def test_a_reason_of_the_program(quick: Served) -> None:
