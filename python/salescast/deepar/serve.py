@@ -47,7 +47,7 @@ class ServerSettings:
 
     Attributes:
         port: Port to listen on.
-        workers: Requests forecast at once.
+        workers: Requests that the platform is asked to send at once; one more is forecast too.
         max_payload_mb: Largest body of a request.
     """
 
