@@ -13,6 +13,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 IMAGE = ROOT / "deploy" / "image"
+# torch asks for it to compile extensions, which the image does not do.
+BUILD_TOOL = re.compile(r"setuptools==")
 CUDA = re.compile(r"(torch|triton|cuda-.*|nvidia-.*)==")
 ENTRY = re.compile(r"^\S.*(?:\n\s.*)*\n", re.MULTILINE)
 
@@ -29,7 +31,8 @@ def main() -> None:
             *("--quiet", "--output-file", str(resolved)),
         ]
         subprocess.run(command, check=True)
-        entries = ENTRY.findall(resolved.read_text(encoding="utf-8"))
+        found = ENTRY.findall(resolved.read_text(encoding="utf-8"))
+    entries = [entry for entry in found if not BUILD_TOOL.match(entry)]
     of_cuda = [entry for entry in entries if CUDA.match(entry)]
     common = [entry for entry in entries if not CUDA.match(entry)]
     (IMAGE / "requirements-cuda.txt").write_text("".join(of_cuda), encoding="utf-8")

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import signal
+import threading
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, NoReturn
 
 from local_aws.faults import Faults
 
@@ -97,6 +101,16 @@ def make_json_server(port: int, call: Operations, faults: Faults) -> ThreadingHT
             _log.debug(format, *args)
 
     return _Server(("127.0.0.1", port), Handler)
+
+
+def serve_until_signal(server: ThreadingHTTPServer, end: Callable[[], None]) -> NoReturn:
+    """Serve until SIGTERM or Ctrl-C, call `end`, and leave the process whatever is in flight."""
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
+    with suppress(KeyboardInterrupt):
+        server.serve_forever()
+    end()
+    # Threads of calls and jobs would keep the process alive.
+    os._exit(0)
 
 
 def error_answer(code: str, message: str) -> Answer:

@@ -260,6 +260,9 @@ class Stack:
             state: dict[str, Any] = json.loads(self._state_file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {"services": [], "processes": {}}
+        if "processes" not in state:
+            # Written before there was SageMaker, by a stack that may run still.
+            return {"services": ["athena"], "processes": state}
         return state
 
     def _write_state(self, state: Mapping[str, Any]) -> None:

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
-import threading
-from contextlib import suppress
 from typing import Any
 
 import boto3
@@ -19,6 +15,7 @@ from local_aws.gateway.glue import Glue
 from local_aws.gateway.operations import Athena
 from local_aws.gateway.server import make_server
 from local_aws.gateway.trino_client import TrinoClient
+from local_aws.json_server import serve_until_signal
 
 _CREDENTIALS: dict[str, Any] = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 _POOL = Config(max_pool_connections=40, retries={"mode": "standard"})
@@ -45,12 +42,7 @@ def main(port: int, trino: str, ministack: str, region: str) -> None:
     faults = Faults()
     executions = Executions(TrinoClient(trino), glue_client, s3, faults)
     athena = Athena(executions, glue_client, s3, faults)
-    server = make_server(port, athena, Glue(region), faults)
-    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
-    with suppress(KeyboardInterrupt):
-        server.serve_forever()
-    # Queries in flight would keep the process alive.
-    os._exit(0)
+    serve_until_signal(make_server(port, athena, Glue(region), faults), end=lambda: None)
 
 
 if __name__ == "__main__":

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import random
 import threading
 from typing import Any
 
-from local_aws.faults import check_types
+from local_aws.faults import Throttle, check_types
 from local_aws.gateway.engine import QueryFailed, error_type
 
 _TYPES: dict[str, tuple[type, ...]] = {
-    "throttle_rate": (int, float),
-    "seed": (int,),
+    **Throttle.TYPES,
     "fail_queries": (dict,),
     "expire_results": (bool,),
     "delay_seconds": (int, float),
@@ -44,14 +42,14 @@ class Faults:
                 retryable), expire_results, delay_seconds before each query.
 
         Raises:
-            ValueError: A key is not known, or its value is of the wrong type.
+            ValueError: A key is not known, or its value is of the wrong type or out of range.
         """
         check_types(wanted, _TYPES)
         queries = wanted.get("fail_queries", {})
         check_types(queries, _TYPES_OF_QUERIES)
+        throttle = Throttle(wanted)
         with self._lock:
-            self._random = random.Random(wanted.get("seed", 0))
-            self._throttle_rate = float(wanted.get("throttle_rate", 0.0))
+            self._throttle = throttle
             self._failing = queries
             self._left = queries.get("count", 1) if queries else 0
             self.expire_results = wanted.get("expire_results", False)
@@ -59,8 +57,7 @@ class Faults:
 
     def throttles(self) -> bool:
         """Whether this call shall be throttled."""
-        with self._lock:
-            return self._random.random() < self._throttle_rate
+        return self._throttle.meets()
 
     def check_query(self, query: str) -> None:
         """Fail a statement that was asked to fail.

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
-import threading
-from contextlib import suppress
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -15,7 +11,7 @@ import boto3
 import click
 from botocore.config import Config
 
-from local_aws.json_server import Answer, error_answer, make_json_server
+from local_aws.json_server import Answer, error_answer, make_json_server, serve_until_signal
 from local_aws.sagemaker import program
 from local_aws.sagemaker.errors import SageMakerError
 from local_aws.sagemaker.faults import Faults
@@ -63,13 +59,7 @@ def main(port: int, s3: str, region: str, account: str, work: Path) -> None:
     faults = Faults()
     machine = Machine(boto3.client("s3", **behind), boto3.client("logs", **behind), work.resolve())
     sagemaker = SageMaker(machine, Holdings(region, account), region, faults)
-    server = make_server(port, sagemaker, faults)
-    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
-    with suppress(KeyboardInterrupt):
-        server.serve_forever()
-    program.kill_all()
-    # Jobs in flight would keep the process alive.
-    os._exit(0)
+    serve_until_signal(make_server(port, sagemaker, faults), end=program.kill_all)
 
 
 if __name__ == "__main__":

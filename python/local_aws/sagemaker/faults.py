@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import random
 import threading
 from collections import Counter
 from typing import Any
 
-from local_aws.faults import check_types
+from local_aws.faults import Throttle, check_types
 
 _COUNTED = (
     "refuse_creates",
@@ -20,8 +19,7 @@ _COUNTED = (
     "lose_answers",
 )
 _TYPES: dict[str, tuple[type, ...]] = {
-    "throttle_rate": (int, float),
-    "seed": (int,),
+    **Throttle.TYPES,
     "describe_lag_seconds": (int, float),
     **dict.fromkeys(_COUNTED, (int,)),
 }
@@ -51,20 +49,17 @@ class Faults:
         """
         check_types(wanted, _TYPES)
         for name, value in wanted.items():
-            if name != "seed" and value < 0:
+            if name not in Throttle.TYPES and value < 0:
                 raise ValueError(f"{name} is {value!r}; 0 or more is expected")
-        if wanted.get("throttle_rate", 0) > 1:
-            raise ValueError(f"throttle_rate is {wanted['throttle_rate']!r}; 0 to 1 is expected")
+        throttle = Throttle(wanted)
         with self._lock:
-            self._random = random.Random(wanted.get("seed", 0))
-            self._throttle_rate = float(wanted.get("throttle_rate", 0.0))
+            self._throttle = throttle
             self._left = Counter({name: wanted.get(name, 0) for name in _COUNTED})
             self.describe_lag_seconds = float(wanted.get("describe_lag_seconds", 0.0))
 
     def throttles(self) -> bool:
         """Whether this call shall be throttled."""
-        with self._lock:
-            return self._random.random() < self._throttle_rate
+        return self._throttle.meets()
 
     def takes(self, name: str) -> bool:
         """Whether this call or job meets the fault; it is counted down then."""

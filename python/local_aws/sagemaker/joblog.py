@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -17,7 +19,9 @@ class JobLog:
     """One stream; lines are sent in bundles."""
 
     def __init__(self, client: Any, group: str, job_name: str) -> None:
-        """Make the stream `<job>/algo-1-<epoch>`, and its group if need be.
+        """Make the stream `<job>/algo-1-<epoch>`, and its group, unless they are there.
+
+        A name that was freed and is used again within a second goes on in its stream.
 
         Args:
             client: boto3's of the service `logs`.
@@ -31,11 +35,8 @@ class JobLog:
         }
         self._waiting: list[dict[str, Any]] = []
         self._sent = time.monotonic()
-        try:
-            client.create_log_group(logGroupName=group)
-        except client.exceptions.ResourceAlreadyExistsException:
-            _log.debug("the log group %s is there", group)
-        client.create_log_stream(**self._where)
+        self._make(client.create_log_group, logGroupName=group)
+        self._make(client.create_log_stream, **self._where)
 
     def add(self, line: str) -> None:
         """Keep a line; an empty one is no event."""
@@ -49,10 +50,19 @@ class JobLog:
         bundle, self._waiting = self._waiting, []
         self._sent = time.monotonic()
         for start in range(0, len(bundle), _EVENTS):
-            try:
+            with self._guarded():
                 self._client.put_log_events(
                     **self._where, logEvents=bundle[start : start + _EVENTS]
                 )
-            except (BotoCoreError, ClientError):
-                # A job goes on without its log, on AWS too.
-                _log.exception("the log of %s", self._where["logStreamName"])
+
+    def _make(self, create: Callable[..., object], **names: str) -> None:
+        with self._guarded(), suppress(self._client.exceptions.ResourceAlreadyExistsException):
+            create(**names)
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """A job goes on without its log, on AWS too."""
+        try:
+            yield
+        except (BotoCoreError, ClientError):
+            _log.exception("the log of %s", self._where["logStreamName"])

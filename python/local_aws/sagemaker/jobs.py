@@ -17,6 +17,11 @@ _REASON_LENGTH = 1024
 _log = logging.getLogger(__name__)
 
 
+def now() -> float:
+    """Epoch seconds, cut to milliseconds: a client that rounds a time never gets a later one."""
+    return time.time_ns() // 10**6 / 1000
+
+
 @dataclass(frozen=True)
 class Model:
     """One model: the request that made it."""
@@ -24,7 +29,7 @@ class Model:
     name: str
     arn: str
     request: Mapping[str, Any]
-    created: float = field(default_factory=time.time)
+    created: float = field(default_factory=now)
 
 
 @dataclass
@@ -37,12 +42,12 @@ class Job:
     request: Mapping[str, Any]
     fault: str | None
     """What becomes of it because a test asked for it."""
-    created: float = field(default_factory=time.time)
+    created: float = field(default_factory=now)
     status: str = "InProgress"
     failure_reason: str | None = None
     started: float | None = None
     ended: float | None = None
-    modified: float = field(default_factory=time.time)
+    modified: float = field(default_factory=now)
     transitions: list[dict[str, Any]] = field(default_factory=list)
     metrics: dict[str, tuple[float, float]] = field(default_factory=dict)
     """Value and time of each metric, the last one that was seen."""
@@ -54,13 +59,13 @@ class Job:
     def enter(self, secondary: str, message: str) -> None:
         """Go on to a secondary status; none follows the request to stop but the last one."""
         with self._lock:
-            if self.status in ("InProgress", "Stopping"):
+            if self.status == "InProgress":
                 self._transit(secondary, message)
 
     def begin(self) -> None:
         """Note that it is on its machine; the first time counts."""
         with self._lock:
-            self.started = self.started or time.time()
+            self.started = self.started or now()
 
     def stop(self) -> bool:
         """Ask it to stop; False if it has ended."""
@@ -73,12 +78,13 @@ class Job:
                 self.stopping.set()
             return True
 
-    def complete(self) -> None:
-        """End well, unless it was asked to stop meanwhile."""
+    def complete(self, artifact: str | None) -> None:
+        """End well, with what it made, unless it was asked to stop meanwhile."""
         with self._lock:
             if self.status == "Stopping":
                 self._end("Stopped", "Stopped", "Job stopped")
             else:
+                self.artifact = artifact
                 self._end("Completed", "Completed", "Job completed")
 
     def fail(self, reason: str) -> None:
@@ -120,28 +126,28 @@ class Job:
     def note_metric(self, name: str, value: float) -> None:
         """Keep the last value of a metric."""
         with self._lock:
-            self.metrics[name] = (value, time.time())
+            self.metrics[name] = (value, now())
 
     def _end(self, status: str, secondary: str, message: str) -> None:
         self.status = status
-        self.ended = time.time()
+        self.ended = now()
         self._transit(secondary, message)
 
     def _transit(self, secondary: str, message: str) -> None:
-        now = time.time()
+        moment = now()
         if self.transitions:
-            self.transitions[-1].setdefault("EndTime", now)
-        entry: dict[str, Any] = {"Status": secondary, "StartTime": now, "StatusMessage": message}
+            self.transitions[-1].setdefault("EndTime", moment)
+        entry: dict[str, Any] = {"Status": secondary, "StartTime": moment, "StatusMessage": message}
         if self.status in FINAL:
-            entry["EndTime"] = now
+            entry["EndTime"] = moment
         self.transitions.append(entry)
-        self.modified = now
+        self.modified = moment
 
 
-def to_its_end(job: Job, work: Callable[[], None]) -> None:
-    """Do a job's work and note how it ended."""
+def to_its_end(job: Job, work: Callable[[], str | None]) -> None:
+    """Do a job's work, which may return the URI of an artifact, and note how it ended."""
     try:
-        work()
+        artifact = work()
     except JobStopped as end:
         job.stopped(end)
     except JobFailed as failure:
@@ -150,7 +156,7 @@ def to_its_end(job: Job, work: Callable[[], None]) -> None:
         _log.exception("%s", job.name)
         job.fail(f"InternalServerError: {type(error).__name__}: {error}")
     else:
-        job.complete()
+        job.complete(artifact)
 
 
 class Holdings:

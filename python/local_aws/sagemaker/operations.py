@@ -112,7 +112,9 @@ class SageMaker:
     def _list_training_jobs(self, request: Request) -> Answer:
         if unable := given(request, "WarmPoolStatusEquals", "TrainingPlanArnEquals"):
             raise not_carried_out(*unable)
-        entries, more = self._listed("training-job", "Training", request)
+        # Newest first is the default of the other lists only.
+        ordered = {"SortOrder": "Ascending", **request}
+        entries, more = self._listed("training-job", "Training", ordered)
         return {"TrainingJobSummaries": entries, **more}
 
     def _stop_training_job(self, request: Request) -> Answer:
@@ -216,7 +218,7 @@ class SageMaker:
             self._held.tags[job.arn] = _tags(request)
         return job
 
-    def _start(self, job: Job, work: Callable[[], None]) -> None:
+    def _start(self, job: Job, work: Callable[[], str | None]) -> None:
         threading.Thread(target=to_its_end, args=(job, work), name=job.name, daemon=True).start()
 
     def _job(self, kind: Kind, name: str) -> Job:

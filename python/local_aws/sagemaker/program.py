@@ -8,12 +8,15 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 COMMAND = (sys.executable, "-m", "salescast.deepar")
 _TICK_SECONDS = 0.1
 _GRACE_SECONDS = 3.0
+_KILL_SECONDS = 5.0
 # Becomes the command, after asking Linux for its end when this server's thread is gone.
 _START = """
 import ctypes, os, signal, sys
@@ -23,6 +26,7 @@ if os.getppid() != int(sys.argv[1]):
 os.execvp(sys.argv[2], sys.argv[2:])
 """
 _running: set[int] = set()
+_ending = threading.Event()
 
 
 def run(
@@ -36,7 +40,7 @@ def run(
 
     Args:
         command: Program and arguments.
-        environment: Variables on top of this process's own.
+        environment: Variables on top of this process's own, of which those of a job are left out.
         on_line: Called with each line of its output.
         on_tick: Called many times a second.
 
@@ -59,9 +63,14 @@ def run(
 
 
 def kill_all() -> None:
-    """End all programs that run, with their children."""
-    for pid in list(_running):
+    """End all programs with their children, wait until they are gone, and start no more."""
+    _ending.set()
+    groups = set(_running)
+    for pid in groups:
         _signal(pid, signal.SIGKILL)
+    deadline = time.monotonic() + _KILL_SECONDS
+    while any(_group_lives(pid) for pid in groups) and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 @contextmanager
@@ -76,11 +85,14 @@ def _started(
         text=True,
         encoding="utf-8",
         errors="replace",
-        env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
+        env={**_own_environment(), "PYTHONUNBUFFERED": "1", **environment},
         # A group of its own: a signal meets the processes that it starts too.
         process_group=0,
     )
     _running.add(process.pid)
+    # A job that had waited for its turn comes now.
+    if _ending.is_set():
+        _signal(process.pid, signal.SIGKILL)
     try:
         yield process
     finally:
@@ -94,12 +106,33 @@ def _started(
         _running.discard(process.pid)
 
 
+def _own_environment() -> dict[str, str]:
+    """This process's variables, but for what a job says to its program."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("DEEPAR_", "SAGEMAKER_"))
+    }
+
+
 def _read(process: subprocess.Popen[str], lines: queue.Queue[str | None]) -> None:
     assert process.stdout is not None
     with process.stdout:
         for line in process.stdout:
             lines.put(line.rstrip("\n"))
     lines.put(None)
+
+
+def _group_lives(group: int) -> bool:
+    """Whether a process of a group is left; a zombie has ended and waits for its parent."""
+    for each in Path("/proc").glob("[0-9]*/stat"):
+        # It may end while it is looked at.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            # The name before it may hold anything.
+            state, _, of_process = each.read_text(encoding="utf-8").rsplit(")", 1)[1].split()[:3]
+            if int(of_process) == group and state not in "ZX":
+                return True
+    return False
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 from local_aws.sagemaker import images
 from local_aws.sagemaker.errors import invalid, not_carried_out
 from local_aws.service_requests import given
 
-CHECKPOINTS = "/opt/ml/checkpoints"
+CONTAINER_TREE = "/opt/ml"
+CHECKPOINTS = f"{CONTAINER_TREE}/checkpoints"
 DAY = 86_400
 _MOST_SECONDS = 28 * DAY
 # Of built-in algorithms that do not checkpoint, as DeepAR.
@@ -106,9 +108,9 @@ def check_training(request: Mapping[str, Any], region: str) -> None:
     _check_times(request, built_in=images.is_built_in(image))
     if checkpoints := request.get("CheckpointConfig"):
         _check_uri(checkpoints["S3Uri"], "CheckpointConfig.S3Uri")
-        local = checkpoints.get("LocalPath", CHECKPOINTS)
-        if not local.startswith("/opt/ml/") or ".." in local:
-            raise not_carried_out(f"CheckpointConfig.LocalPath {local} outside /opt/ml")
+        local = PurePosixPath(checkpoints.get("LocalPath", CHECKPOINTS))
+        if PurePosixPath(CONTAINER_TREE) not in local.parents or ".." in local.parts:
+            raise not_carried_out(f"CheckpointConfig.LocalPath {local} outside {CONTAINER_TREE}")
     _check_tags(request)
 
 
@@ -208,6 +210,9 @@ def _check_channels(channels: Iterable[Mapping[str, Any]]) -> None:
     if len(set(names)) < len(names):
         raise invalid(f"Channel names must be unique: {', '.join(names)}")
     for channel in channels:
+        # The pattern lets them pass, and they are no folder of their own.
+        if channel["ChannelName"] in (".", ".."):
+            raise not_carried_out(f"ChannelName {channel['ChannelName']}")
         _refuse(channel, _CHANNEL)
         source = channel["DataSource"].get("S3DataSource")
         if source is None:

@@ -7,6 +7,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from local_aws.sagemaker.errors import JobFailed
+
 
 def split_uri(uri: str) -> tuple[str, str]:
     """Bucket and key of an `s3://` URI."""
@@ -20,7 +22,9 @@ def keys_below(s3: Any, uri: str) -> list[str]:
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     try:
         found = [each["Key"] for page in pages for each in page.get("Contents", [])]
-    except ClientError:
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchBucket":
+            raise
         return []
     # Consoles make an object of a folder.
     return [key for key in found if not key.endswith("/")]
@@ -37,17 +41,27 @@ def exists(s3: Any, uri: str) -> bool:
     bucket, key = split_uri(uri)
     try:
         s3.head_object(Bucket=bucket, Key=key)
-    except ClientError:
+    except ClientError as error:
+        # The answer to HEAD has no body that would name the error.
+        if error.response["Error"]["Code"] != "404":
+            raise
         return False
     return True
 
 
 def download(s3: Any, uri: str, folder: Path) -> None:
-    """Copy what a prefix finds into a folder, which is made; its folders are kept."""
+    """Copy what a prefix finds into a folder, which is made; its folders are kept.
+
+    Raises:
+        JobFailed: A key would be a file outside the folder.
+    """
     bucket, _ = split_uri(uri)
     folder.mkdir(parents=True, exist_ok=True)
+    root = folder.resolve()
     for key in keys_below(s3, uri):
-        path = folder / relative(uri, key)
+        path = (root / relative(uri, key)).resolve()
+        if root not in path.parents:
+            raise JobFailed(f"ClientError: The key {key} below {uri} is no file name in a folder")
         path.parent.mkdir(parents=True, exist_ok=True)
         s3.download_file(bucket, key, str(path))
 

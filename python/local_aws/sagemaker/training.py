@@ -7,7 +7,7 @@ import math
 import re
 import time
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from local_aws.sagemaker import images, storage
@@ -15,7 +15,7 @@ from local_aws.sagemaker.errors import JobFailed, JobStopped
 from local_aws.sagemaker.joblog import JobLog
 from local_aws.sagemaker.jobs import Job
 from local_aws.sagemaker.machine import CAPACITY_ERROR, INTERNAL_ERROR, Machine
-from local_aws.sagemaker.rules import CHECKPOINTS, DAY
+from local_aws.sagemaker.rules import CHECKPOINTS, CONTAINER_TREE, DAY
 from salescast.deepar.contract import (
     ContainerPaths,
     ContractError,
@@ -76,8 +76,8 @@ class Training:
         )
         self._metrics = {name: re.compile(regex) for name, regex in metrics.items()}
 
-    def run(self) -> None:
-        """Take the job through its statuses.
+    def run(self) -> str:
+        """Take the job through its statuses, up to the end; returns the artifact's URI.
 
         Raises:
             JobFailed: It fails.
@@ -92,7 +92,7 @@ class Training:
             self._be_stuck()
         with self._machine.held(self._pause):
             log = JobLog(self._machine.logs, LOG_GROUP, job.name)
-            job.artifact = self._artifact(log)
+            return self._artifact(log)
 
     def _artifact(self, log: JobLog) -> str:
         """Train until it is done, each time on a machine that holds nothing yet."""
@@ -210,7 +210,7 @@ class Training:
 
     def _checkpoint_folder(self, paths: ContainerPaths) -> Path:
         local: str = self._request["CheckpointConfig"].get("LocalPath", CHECKPOINTS)
-        return paths.root / local.removeprefix("/opt/ml/")
+        return paths.root / PurePosixPath(local).relative_to(CONTAINER_TREE)
 
     def _keep_checkpoints(self, paths: ContainerPaths) -> None:
         if uri := self._checkpoint_uri():

@@ -204,7 +204,9 @@ def write_failure(path: Path, kind: str, reason: str) -> str:
         kind: ClientError for data or settings, AlgorithmError for the program itself.
         reason: Why the job failed.
     """
-    text = f"{kind}: {' '.join(reason.split())}"[:FAILURE_LENGTH]
+    # JSON may hold half a character, which UTF-8 does not have.
+    words = reason.encode("utf-8", "backslashreplace").decode("utf-8")
+    text = f"{kind}: {' '.join(words.split())}"[:FAILURE_LENGTH]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     return text

@@ -47,7 +47,7 @@ class ServerSettings:
 
     Attributes:
         port: Port to listen on.
-        workers: Requests forecast at once.
+        workers: Requests that the platform is asked to send at once; one more is forecast too.
         max_payload_mb: Largest body of a request.
     """
 
@@ -157,9 +157,9 @@ class Service:
         try:
             reply = self._route(environ)(environ)
         except ContractError as error:
-            reply = _Reply(HTTPStatus.BAD_REQUEST, TEXT, f"{error}\n".encode())
+            reply = _in_words(HTTPStatus.BAD_REQUEST, str(error))
         except _Refusal as refusal:
-            reply = _Reply(refusal.status, TEXT, f"{refusal.words}\n".encode())
+            reply = _in_words(refusal.status, refusal.words)
         if reply.status >= HTTPStatus.BAD_REQUEST:
             logger.warning("%d: %s", reply.status, reply.body.decode().rstrip())
         headers = [("Content-Type", reply.content_type), ("Content-Length", str(len(reply.body)))]
@@ -205,6 +205,11 @@ class Service:
             answer for record in records for answer in forecast(self._model, [record], config)
         ]
         return _Reply(HTTPStatus.OK, accepted, _written(answers, accepted))
+
+
+def _in_words(status: HTTPStatus, words: str) -> _Reply:
+    # JSON may hold half a character, which UTF-8 does not have.
+    return _Reply(status, TEXT, f"{words}\n".encode("utf-8", "backslashreplace"))
 
 
 def _media_type(header: str) -> str:

@@ -103,6 +103,12 @@ def test_a_bad_inference_configuration_is_refused(text: str, message: str) -> No
         parse_inference_config(text)
 
 
+def test_a_failure_with_half_a_character_is_written(tmp_path: Path) -> None:
+    write_failure(tmp_path / "failure", "ClientError", "field \ud800")
+    text = (tmp_path / "failure").read_text(encoding="utf-8")
+    assert text == r"ClientError: field \ud800"
+
+
 def test_a_failure_is_one_paragraph_of_bounded_length(tmp_path: Path) -> None:
     path = tmp_path / "output" / "failure"
     write_failure(path, "ClientError", "one\n two " + "x" * 5000)

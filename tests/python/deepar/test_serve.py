@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,23 +87,39 @@ class Server:
         return self.ask("POST", "/invocations", body, Content_Type=content_type, **headers)
 
 
-def _start(tree: Path, **variables: str) -> Server:
-    """Start `serve` and wait until it answers `/ping`."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+def _free_port() -> int:
+    """A port that no connection gets for its own end until the server listens."""
+    for port in random.sample(range(20000, 32000), 100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("0.0.0.0", port))
+            return port
+    raise AssertionError("no port is free")
+
+
+@contextmanager
+def _serving(tree: Path, **variables: str) -> Iterator[Server]:
+    """`serve`, once it answers `/ping`; killed after the block."""
+    port = _free_port()
     environment = _environment(tree, SAGEMAKER_BIND_TO_PORT=str(port), **variables)
     process = subprocess.Popen([ENTRY_POINTS / "serve"], env=environment)
-    server = Server(port, process, tree)
-    deadline = time.monotonic() + 120
-    while True:
-        assert process.poll() is None, "serve has ended"
-        assert time.monotonic() < deadline, "serve does not answer"
-        try:
-            assert server.ask("GET", "/ping").status == 200
-            return server
-        except ConnectionError:
+    try:
+        server = Server(port, process, tree)
+        deadline = time.monotonic() + 120
+        while not _answers(server):
+            assert process.poll() is None, "serve has ended"
+            assert time.monotonic() < deadline, "serve does not answer"
             time.sleep(0.1)
+        yield server
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _answers(server: Server) -> bool:
+    try:
+        return server.ask("GET", "/ping").status == 200
+    except ConnectionError:
+        return False
 
 
 @pytest.fixture(scope="module")
@@ -112,23 +130,19 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config.parent.mkdir(parents=True)
     config.write_text(json.dumps(SETTINGS), encoding="utf-8")
     write_lines(root / "input" / "data" / "train" / "part.json", make_lines())
-    subprocess.run([ENTRY_POINTS / "train"], env=_environment(root), check=True)
+    subprocess.run([ENTRY_POINTS / "train"], env=_environment(root), check=True, timeout=300)
     return root
 
 
 @pytest.fixture(scope="module")
 def server(tree: Path) -> Iterator[Server]:
-    started = _start(
+    with _serving(
         tree,
         DEEPAR_INFERENCE_CONFIG=json.dumps(CONFIG),
         SAGEMAKER_MAX_PAYLOAD_IN_MB="1",
         MODEL_SERVER_WORKERS="2",
-    )
-    try:
+    ) as started:
         yield started
-    finally:
-        started.process.kill()
-        started.process.wait()
 
 
 def test_a_ready_server_answers_ping(server: Server) -> None:
@@ -234,6 +248,7 @@ def test_parameters_of_a_content_type_are_taken(server: Server) -> None:
         (JSON, b'{"instances": {}}', "instances must be an array"),
         (JSON, b'{"instances": [3]}', "instances[0]: must be a JSON object"),
         (JSON, b'{"instances": [], "config": {}}', "unexpected field config"),
+        (JSON, b'{"instances": [], "\\ud800": {}}', "unexpected field \\ud800"),
         (JSON, b'{"instances": [], "configuration": []}', "configuration must be a JSON object"),
         (JSON, b'{"instances": [], "configuration": {"num_samples": 0}}', "num_samples must be"),
     ],
@@ -277,15 +292,19 @@ def test_other_requests_are_refused(server: Server, method: str, path: str, stat
 
 
 def test_sigterm_ends_the_server_cleanly(tree: Path) -> None:
-    server = _start(tree)
-    server.process.send_signal(signal.SIGTERM)
-    assert server.process.wait(timeout=30) == 0
+    with _serving(tree) as server:
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(timeout=30) == 0
     assert not (tree / "output" / "failure").exists()
 
 
 def test_a_server_without_a_model_ends_with_the_reason(tmp_path: Path) -> None:
     ended = subprocess.run(
-        [ENTRY_POINTS / "serve"], env=_environment(tmp_path), capture_output=True, text=True
+        [ENTRY_POINTS / "serve"],
+        env=_environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert ended.returncode == 1
     assert "ClientError: model: not a model of this program" in ended.stderr

@@ -98,6 +98,7 @@ def test_a_delay_which_a_stop_ends(gateway: Gateway) -> None:
         ({"throttle": 1}, "no such fault: throttle"),
         ({"fail_queries": {"matches": "x"}}, "no such fault: matches"),
         ({"throttle_rate": "often"}, "throttle_rate is 'often'; int or float is expected"),
+        ({"throttle_rate": -0.5}, "throttle_rate is -0.5; 0 to 1 is expected"),
         ({"fail_queries": ["x"]}, "fail_queries is ['x']; dict is expected"),
         ({"fail_queries": {"count": None}}, "count is None; int is expected"),
         ({"expire_results": 1}, "expire_results is 1; bool is expected"),

@@ -175,7 +175,7 @@ class Served:
             found.update(describe())
             return found[member] not in ("InProgress", "Stopping")
 
-        wait_until(ended)
+        wait_until(ended, "the end of the job")
         return found
 
 
@@ -202,9 +202,9 @@ def statuses(job: dict[str, Any]) -> list[str]:
     return [each["Status"] for each in job["SecondaryStatusTransitions"]]
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 180) -> None:
-    """Look often until it is so."""
+def wait_until(holds: Callable[[], bool], what: str, seconds: float = 180) -> None:
+    """Look often until it is so; `what` is told when it does not come."""
     deadline = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < deadline
+        assert time.monotonic() < deadline, f"{what} has not come within {seconds:g} s"
         time.sleep(0.05)

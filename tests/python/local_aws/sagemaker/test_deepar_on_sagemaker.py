@@ -116,10 +116,11 @@ def test_no_program_outlives_the_server(
             served, "long", HyperParameters=settings, AlgorithmSpecification=algorithm
         )
         served.sagemaker.create_training_job(**request)
-        wait_until(lambda: len(programs_below(stack.home)) >= processes)
+        wait_until(lambda: len(programs_below(stack.home)) >= processes, "the program")
         if ending == "kill":
             os.kill(stack.processes["sagemaker"].pid, signal.SIGKILL)
-            wait_until(lambda: programs_below(stack.home) == [])
+            wait_until(lambda: programs_below(stack.home) == [], "the end of the program")
             assert not stack.runs
-    assert programs_below(tmp_path) == []
+    # Killed ones need a moment to be gone.
+    wait_until(lambda: programs_below(tmp_path) == [], "the end of the program", seconds=5)
     assert [path.name for path in (tmp_path / "aws").iterdir() if path.name != "lock"] == ["logs"]

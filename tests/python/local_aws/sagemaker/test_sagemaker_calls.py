@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -48,6 +47,11 @@ SPOT = {"EnableManagedSpotTraining": True}
         ({"InputDataConfig": [channel("train", "s3://local-aws/none/")]}, "No S3 objects found"),
         ({"InputDataConfig": [channel("train", "s3://no-bucket/none/")]}, "No S3 objects found"),
         ({"InputDataConfig": [channel("train", "s3://local-aws/")] * 2}, "must be unique"),
+        ({"InputDataConfig": [channel("..", "s3://local-aws/")]}, "ChannelName .. is not carried"),
+        *(
+            ({"CheckpointConfig": {"S3Uri": "s3://local-aws/c/", "LocalPath": path}}, "outside")
+            for path in ("/opt/ml/a/../../x", "/opt/ml", "/opt/ml/", "/opt/mlx/a", "a")
+        ),
         ({"StoppingCondition": {"MaxRuntimeInSeconds": 2419201}}, "must be at most 2419200"),
         ({"StoppingCondition": {"MaxWaitTimeInSeconds": 90000}}, "needs EnableManagedSpotTraining"),
         (SPOT, "needs MaxWaitTimeInSeconds"),
@@ -118,7 +122,7 @@ def test_an_answer_that_gets_lost(quick: Served) -> None:
 
 
 def test_a_job_that_describe_does_not_know_yet(quick: Served) -> None:
-    quick.ask(describe_lag_seconds=0.5)
+    quick.ask(describe_lag_seconds=600)
     request = quick.training()
     name = request["TrainingJobName"]
     quick.sagemaker.create_training_job(**request)
@@ -128,7 +132,7 @@ def test_a_job_that_describe_does_not_know_yet(quick: Served) -> None:
     assert listed["TrainingJobSummaries"] == []
     with pytest.raises(ClientError, match="ResourceInUse"):
         quick.sagemaker.create_training_job(**request)
-    time.sleep(0.5)
+    quick.ask()
     assert quick.trained(name)["TrainingJobStatus"] == "Completed"
 
 
@@ -141,11 +145,12 @@ def test_lists(quick: Served) -> None:
         found = list_jobs(NameContains="listed", **request)["TrainingJobSummaries"]
         return [each["TrainingJobName"] for each in found]
 
-    assert names() == ["listed-2", "listed-1", "listed-0"]
+    assert names() == ["listed-0", "listed-1", "listed-2"]
+    assert names(SortOrder="Descending") == ["listed-2", "listed-1", "listed-0"]
     assert names(SortBy="Name", SortOrder="Ascending") == ["listed-0", "listed-1", "listed-2"]
     assert names(StatusEquals="Failed") == ["listed-1"]
     created = quick.trained("listed-1")["CreationTime"]
-    assert names(CreationTimeAfter=created) == ["listed-2", "listed-1"]
+    assert names(CreationTimeAfter=created) == ["listed-1", "listed-2"]
     pages = quick.sagemaker.get_paginator("list_training_jobs").paginate(
         NameContains="listed", PaginationConfig={"PageSize": 2}
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from local_aws.stack import Stack
 
 def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "local_aws", *arguments, "--home", str(home)]
-    return subprocess.run(command, capture_output=True, text=True)
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
 def test_the_commands_know_sagemaker(stack: Stack) -> None:
@@ -40,6 +41,23 @@ def test_up_beside_a_stack_of_fewer_services(stack: Stack) -> None:
     assert "for sagemaker only. Take it down first" in more.stderr
     with pytest.raises(StackError, match="runs without gateway"):
         assert stack.gateway_url
+
+
+def test_a_state_file_of_a_stack_without_sagemaker(tmp_path: Path) -> None:
+    process = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    try:
+        # The start in ticks stands 22nd.
+        started = int(Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8").split()[21])
+        old = {"ministack": {"pid": process.pid, "port": 20000, "started": started}}
+        (tmp_path / "state.json").write_text(json.dumps(old), encoding="utf-8")
+        assert Stack(tmp_path).services == ("athena",)
+        status = run(tmp_path, "status")
+        assert (status.returncode, status.stdout.split()[:2]) == (1, ["ministack", "runs"])
+        assert run(tmp_path, "down").stdout == "Stopped.\n"
+        assert process.wait(10) < 0
+    finally:
+        process.kill()
+    assert not (tmp_path / "state.json").exists()
 
 
 def test_services_that_there_are_not(tmp_path: Path) -> None:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import io
 import tarfile
+from functools import partial
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ClientError
-from sagemaker_server import BUILT_IN, OWN, Served, channel, statuses, wait_until
+from sagemaker_server import BUILT_IN, OWN, Served, channel, client, statuses, wait_until
+
+from local_aws.sagemaker.joblog import JobLog
+from local_aws.sagemaker.jobs import Job, to_its_end
 
 
 def test_a_job_that_completes(quick: Served) -> None:
@@ -70,8 +76,9 @@ def test_the_log_is_there_while_the_job_runs(quick: Served) -> None:
         found = quick.sagemaker.describe_training_job(TrainingJobName=name)
         return bool(found["SecondaryStatus"] == "Training")
 
-    wait_until(trains)
-    wait_until(lambda: any("epoch=0" in each for each in quick.log_of("TrainingJobs", name)))
+    wait_until(trains, "Training")
+    log = partial(quick.log_of, "TrainingJobs", name)
+    wait_until(lambda: any("epoch=0" in each for each in log()), "the line of the first epoch")
     quick.sagemaker.stop_training_job(TrainingJobName=name)
     job = quick.trained(name)
     assert job["TrainingJobStatus"] == "Stopped"
@@ -79,6 +86,42 @@ def test_the_log_is_there_while_the_job_runs(quick: Served) -> None:
     assert "ModelArtifacts" not in job
     with pytest.raises(ClientError, match="is in status Stopped"):
         quick.sagemaker.stop_training_job(TrainingJobName=name)
+
+
+def test_a_log_goes_on_in_the_stream_of_its_name(quick: Served) -> None:
+    for n in range(5):
+        log = JobLog(quick.logs, "/aws/sagemaker/TrainingJobs", "same-name")
+        log.add(f"line {n}")
+        log.flush(now=True)
+
+
+def test_a_job_goes_on_without_its_log() -> None:
+    log = JobLog(client("logs", "http://127.0.0.1:1"), "group", "job")
+    log.add("line")
+    log.flush(now=True)
+
+
+def test_nothing_follows_the_request_to_stop_but_the_end(quick: Served) -> None:
+    request = quick.training()
+    name = request["TrainingJobName"]
+    quick.sagemaker.create_training_job(**request)
+    quick.sagemaker.stop_training_job(TrainingJobName=name)
+    assert statuses(quick.trained(name))[-2:] == ["Stopping", "Stopped"]
+
+
+def test_a_job_that_is_stopped_when_all_is_done() -> None:
+    job = Job("training-job", "late", "arn", {}, None)
+
+    def work() -> str:
+        job.enter("Uploading", "")
+        assert job.stop()
+        job.enter("Training", "")
+        return "s3://bucket/model.tar.gz"
+
+    to_its_end(job, work)
+    seen = job.seen()
+    assert (seen["status"], seen["artifact"]) == ("Stopped", None)
+    assert [each["Status"] for each in seen["transitions"]] == ["Uploading", "Stopping", "Stopped"]
 
 
 def test_a_reason_of_the_program(quick: Served) -> None:
@@ -130,7 +173,7 @@ def test_a_spot_interruption(quick: Served, checkpoints: bool) -> None:
     quick.ask(spot_interruptions=1)
     # Not a spot job: the fault waits.
     assert quick.train()["TrainingJobStatus"] == "Completed"
-    request = quick.training(HyperParameters={"epochs": "3", "seconds": "0.2"}, **spot(quick))
+    request = quick.training(HyperParameters={"epochs": "3", "seconds": "3"}, **spot(quick))
     name = request["TrainingJobName"]
     if checkpoints:
         request["CheckpointConfig"] = {"S3Uri": f"s3://{quick.bucket}/{name}/checkpoints"}
@@ -145,6 +188,23 @@ def test_a_spot_interruption(quick: Served, checkpoints: bool) -> None:
     assert begun == ["begins at epoch 0", f"begins at epoch {1 if checkpoints else 0}"]
     kept = [f"epoch-{epoch}" for epoch in range(3)]
     assert quick.keys(f"{name}/checkpoints/") == (kept if checkpoints else [])
+
+
+@pytest.mark.parametrize("key", ["/{folder}/part.json", "../../../../../..{folder}/part.json"])
+def test_a_key_that_leads_out_of_its_channel(quick: Served, tmp_path: Path, key: str) -> None:
+    prefix = f"escape/{uuid4().hex}/"
+    quick.put(prefix + key.format(folder=tmp_path), {})
+    channels = [channel("train", f"s3://{quick.bucket}/{prefix}")]
+    job = quick.train(InputDataConfig=channels)
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith("ClientError: The key escape/")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_checkpoints_stay_in_the_tree(quick: Served) -> None:
+    where = {"S3Uri": f"s3://{quick.bucket}/kept/", "LocalPath": "/opt/ml//checkpoints"}
+    assert quick.train(CheckpointConfig=where)["TrainingJobStatus"] == "Completed"
+    assert quick.keys("kept/") == ["epoch-0", "epoch-1"]
 
 
 def test_a_spot_job_that_waits_too_long(quick: Served) -> None:

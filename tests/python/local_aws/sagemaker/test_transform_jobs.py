@@ -51,6 +51,14 @@ def test_one_output_an_input_in_its_order(quick: Served, model: str) -> None:
     }
 
 
+def test_variables_of_the_shell_are_not_the_jobs(
+    quick: Served, artifact: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEEPAR_INFERENCE_CONFIG", "of the shell")
+    job = quick.transform(quick.model(artifact), folder(quick, a=items("1")))
+    assert quick.outputs(job)["a.json.out"][0]["SageMakerOutput"] == {"config": None}
+
+
 def test_a_bad_line_costs_its_object_only(quick: Served, model: str) -> None:
     job = quick.transform(model, folder(quick, a=[*items("1"), "bad"], b=items("2")))
     assert job["TransformJobStatus"] == "Failed"
@@ -94,7 +102,7 @@ def test_jobs_that_fail_because_it_was_asked_for(quick: Served, model: str) -> N
 def test_a_program_that_dies_midway(quick: Served, model: str, fault: str, kind: str) -> None:
     quick.ask(**{fault: 1})
     uri = folder(quick, a=items("1"), b=items("2"))
-    job = quick.transform(model, uri, Environment={"SECONDS": "0.8"})
+    job = quick.transform(model, uri, Environment={"SECONDS": "2"})
     assert job["TransformJobStatus"] == "Failed"
     assert job["FailureReason"].startswith(f"{kind}: ")
     assert list(quick.outputs(job)) == ["a.json.out"]
