@@ -189,6 +189,23 @@ def test_a_resume_of_a_finished_batch_says_so(home: Path) -> None:
     }
 
 
+def test_a_resume_with_another_forecaster_is_refused(home: Path) -> None:
+    put_batch(home, forecaster="sagemaker")
+    for arguments in (("run", "--resume"), ("train",), ("load",)):
+        result = call(*arguments)
+        assert result.exit_code == 2
+        assert "begun with the forecaster sagemaker, not local" in result.stderr
+        assert "Set SALESCAST_FORECASTER=sagemaker" in result.stderr
+
+
+@pytest.mark.parametrize("option", [("--trained-model", ""), ("--horizon", "0")])
+def test_a_resume_takes_no_other_option_however_empty(home: Path, option: tuple[str, str]) -> None:
+    put_batch(home)
+    result = call("run", "--resume", *option)
+    assert result.exit_code == 2
+    assert "takes no other option" in result.stderr
+
+
 def test_status_tells_where_each_run_stands(home: Path) -> None:
     now = datetime.now(UTC)
     failed = StepRecord(

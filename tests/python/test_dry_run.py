@@ -14,7 +14,8 @@ from click.testing import CliRunner, Result
 from salescast.cli import cli
 from salescast.lake import Lake, utc_naive
 from salescast.lock import hold_lock
-from salescast.settings import Settings
+from salescast.new_batch import Asked, plan_batch
+from salescast.settings import Settings, load_settings
 from salescast.warehouse import LandedSeries
 from salescast.warehouse.duckdb import DuckDBWarehouse
 
@@ -200,6 +201,20 @@ def test_what_must_be_set_first_is_told_beside_the_estimate(home: Path) -> None:
     assert look("run", "--horizon", "4", environment=SAGEMAKER | role)["refusal"] is None
     naive = look("run", "--horizon", "4", "--model", "snaive_52", environment=SAGEMAKER)
     assert naive["refusal"] is None
+
+
+def test_a_new_batch_keeps_its_forecaster(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in SAGEMAKER.items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings()
+    landed = DuckDBWarehouse(settings).landed()
+    kept = [
+        plan_batch(
+            settings, Lake(home / "lake"), landed, Asked("run", horizon=4, model_names=[name])
+        ).record.forecaster
+        for name in ("deepar", "snaive_52")
+    ]
+    assert kept == ["sagemaker", None]
 
 
 def test_an_empty_home_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

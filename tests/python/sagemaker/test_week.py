@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from local_aws.stack import Stack
+from salescast.output_check import write_manifest
 
 from .cloud import HORIZON, SERIES, CloudHome, client, fork, jobs_of, of_stack
 
@@ -19,10 +20,12 @@ def remote(
 ) -> CloudHome:
     """The batch on SageMaker, its records in another order and in three parts."""
     home = fork(exported, tmp_path_factory.mktemp("remote") / "home", of_stack(stack, "week", 3))
-    inference = home.files_of("tiny").inference
+    files = home.files_of("tiny")
+    inference = files.inference
     lines = inference.read_text(encoding="utf-8").splitlines(keepends=True)
     random.Random(1).shuffle(lines)
     inference.write_text("".join(lines), encoding="utf-8")
+    write_manifest(inference, files.inference_items, config={})
     for step in ("train", "predict", "load"):
         home.command(step)
     return home
