@@ -399,11 +399,10 @@ def _load(week: Week, run: RunRecord) -> str:
     if run.recipe == "deepar":
         _need(files.forecasts, run, "predict")
     _need(files.baseline, run, "export")
-    model = week.models[run.model_id]
-    hyperparameters = (
+    trained = (
         None
         if run.trained_model_id is None
-        else read_trained_model(week.lake, run.trained_model_id).hyperparameters
+        else read_trained_model(week.lake, run.trained_model_id)
     )
     landed = land_run(
         week.lake,
@@ -413,10 +412,10 @@ def _load(week: Week, run: RunRecord) -> str:
         lower_bound=read_lower_bound(week.lake),
         facts={
             "forecaster": week.forecaster.name if run.recipe == "deepar" else "warehouse",
-            "seed": model.seed,
+            "seed": None if trained is None else trained.seed,
             "hyperparameters": None
-            if hyperparameters is None
-            else json.dumps(dict(hyperparameters), sort_keys=True),
+            if trained is None
+            else json.dumps(dict(trained.hyperparameters), sort_keys=True),
             "code_version": week.code_version,
         },
         config=week.duckdb_config,
