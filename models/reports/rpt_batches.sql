@@ -36,7 +36,7 @@ batch_steps as (
         min(started_at) as started_at,
         max(finished_at) as finished_at,
         sum(seconds) as seconds,
-        sum(instance_count * billable_seconds) as billable_seconds,
+        sum(billable_seconds) as billable_seconds,
         -- A sum without some of the jobs would tell too little.
         case when count(cost_usd) = count(job_name) then sum(cost_usd) end as cost_usd,
         max(case when newest_rank = 1 then step end) as last_step,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from salescast.settings import Settings
 
 _CONFIG = Config(retries={"mode": "adaptive", "max_attempts": 8}, max_pool_connections=50)
+_IMPATIENT = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=10)
 _DENIED = {"403", "AccessDenied", "AccessDeniedException", "AllAccessDisabled", "Forbidden"}
 _NOT_VALID = {
     *("ExpiredToken", "ExpiredTokenException", "RequestExpired", "RequestTimeTooSkewed"),
@@ -88,6 +89,11 @@ def open_session(settings: Settings) -> boto3.Session:
 def client(session: boto3.Session, service: str) -> Any:
     """A client that waits and tries again when AWS asks for it."""
     return session.client(service, config=_CONFIG)  # type: ignore[call-overload]
+
+
+def impatient_client(session: boto3.Session, service: str) -> Any:
+    """A client for what a command can do without: it asks once, and gives up after seconds."""
+    return session.client(service, config=_IMPATIENT)  # type: ignore[call-overload]
 
 
 def error_code(error: ClientError) -> str:

@@ -281,7 +281,8 @@ def _billed(jobs: Sequence[JobUsage]) -> dict[str, Any]:
         "job_name": jobs[-1].job_name,
         "instance_type": jobs[-1].instance_type,
         "instance_count": jobs[-1].instance_count,
-        "billable_seconds": sum(job.billable_seconds for job in jobs),
+        # Of each machine, as the attempts may have had different numbers of them.
+        "billable_seconds": sum(job.instance_count * job.billable_seconds for job in jobs),
         # A sum without some of the jobs would tell too little.
         "cost_usd": sum(costs) if len(costs) == len(jobs) else None,
     }

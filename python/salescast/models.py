@@ -42,11 +42,6 @@ class Model:
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
     extensions: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
-    def seed(self) -> int | None:
-        """Seed of training and sampling; None for a recipe without chance."""
-        return int(self.extensions.get("seed", 0)) if self.recipe == "deepar" else None
-
     def job_hyperparameters(self, prediction_length: int) -> dict[str, str]:
         """Hyperparameters and extensions as a training job takes them.
 

@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 
 from salescast.errors import RunError
-from salescast.forecaster import QUANTILES
+from salescast.forecaster import QUANTILES, UnusableOutput
 from salescast.lake import sql_text
 from salescast.problems import refuse_problems
 
@@ -29,8 +29,8 @@ size is rounding, and does not outlive it.
 
 _ROWS_A_GROUP = 4_096
 _FIX = (
-    "Nothing was landed. Look at transform.log in the run's work folder; then run again with "
-    "--resume, which forecasts anew."
+    "Nothing was landed. Look at transform.log in the run's work folder; then `salescast run "
+    "--resume`, which forecasts anew. If it comes again: other hyperparameters, in a new batch."
 )
 
 
@@ -108,7 +108,8 @@ def check_output(
         config: DuckDB's settings.
 
     Raises:
-        RunError: Names the first items of each problem.
+        UnusableOutput: Names the first items of each problem.
+        RunError: This machine could not read it: no memory, no disk, no file.
     """
     forecasts.unlink(missing_ok=True)
     read = forecasts.with_name(f".{forecasts.name}.part")
@@ -121,8 +122,16 @@ def check_output(
                 {"manifest": str(manifest), "output": str(read)},
                 where=str(output),
                 fix=_FIX,
+                error=UnusableOutput,
             )
         read.replace(forecasts)
+    except duckdb.Error as error:
+        raise RunError(
+            f"The forecasts cannot be checked on this machine: {error}",
+            where=str(output),
+            fix="Mend what it names (memory, disk); then `salescast run --resume`, which checks "
+            "the same forecasts.",
+        ) from error
     finally:
         read.unlink(missing_ok=True)
 
@@ -246,15 +255,17 @@ def _read(
             """,
             {"output": str(output), "n": prediction_length, "to": str(to)},
         )
-    except duckdb.Error as error:
+    except (duckdb.DataError, duckdb.ProgrammingError) as error:
         if "maximum_object_size" in str(error):
             raise _huge_line(connection, output, manifest) from error
-        raise RunError(
+        raise UnusableOutput(
             f"The forecasts cannot be read: {error}", where=str(output), fix=_FIX
         ) from error
 
 
-def _huge_line(connection: duckdb.DuckDBPyConnection, output: Path, manifest: Path) -> RunError:
+def _huge_line(
+    connection: duckdb.DuckDBPyConnection, output: Path, manifest: Path
+) -> UnusableOutput:
     """The refusal of an output with a line that is too long, which DuckDB does not number."""
     number = 1
     with output.open("rb") as lines:
@@ -263,7 +274,7 @@ def _huge_line(connection: duckdb.DuckDBPyConnection, output: Path, manifest: Pa
     row = connection.execute(
         "select item_id from read_parquet(?) where position = ?", [str(manifest), number]
     ).fetchone()
-    return RunError(
+    return UnusableOutput(
         f"Line {number:,} of the forecasts, for {row[0] if row else 'no item'}, is longer than "
         f"{MAX_OUTPUT_LINE_BYTES >> 20} MiB.",
         where=str(output),

@@ -20,6 +20,7 @@ def refuse_problems(
     *,
     where: str,
     fix: str,
+    error: type[RunError] = RunError,
 ) -> None:
     """Raise if a query of problems has rows.
 
@@ -29,9 +30,11 @@ def refuse_problems(
         parameters: Values of its named parameters.
         where: File or run concerned.
         fix: What the user can do.
+        error: What to raise.
 
     Raises:
-        RunError: Tells each problem with its number of series and the first of them.
+        RunError: Of the kind that is given; tells each problem with its number of series and the
+            first of them.
     """
     found = connection.execute(
         f"""
@@ -46,7 +49,7 @@ def refuse_problems(
         dict(parameters),
     ).fetchall()
     if found:
-        raise RunError(
+        raise error(
             "The forecasts are not complete and sound:\n"
             + "\n".join(
                 f"  {problem}: {n:,} series ({', '.join(items)}{', …' if n > len(items) else ''})"

@@ -38,7 +38,6 @@ from salescast.forecaster import (
     TransformJob,
     open_forecaster,
 )
-from salescast.forecaster.sagemaker.images import is_built_in
 from salescast.forecaster.trained import (
     TrainedModel,
     check_categories,
@@ -429,7 +428,6 @@ def _load(week: Week, run: RunRecord) -> str:
     if run.recipe == "deepar":
         _need(files.forecasts, run, "predict")
     _need(files.baseline, run, "export")
-    model = week.models[run.model_id]
     trained = (
         None
         if run.trained_model_id is None
@@ -443,7 +441,7 @@ def _load(week: Week, run: RunRecord) -> str:
         lower_bound=read_lower_bound(week.lake),
         facts={
             "forecaster": week.forecaster.name if run.recipe == "deepar" else "warehouse",
-            "seed": None if trained is not None and is_built_in(trained.program) else model.seed,
+            "seed": None if trained is None else trained.seed,
             "hyperparameters": None
             if trained is None
             else json.dumps(dict(trained.hyperparameters), sort_keys=True),

@@ -16,7 +16,7 @@ from botocore.stub import Stubber
 from s3_server import BUCKET, REGION, S3Server
 from s3transfer.exceptions import RetriesExceededError
 
-from salescast.aws import client, error_code, open_session, told
+from salescast.aws import client, error_code, impatient_client, open_session, told
 from salescast.errors import RunError, UserError
 from salescast.s3 import opener
 from salescast.settings import Settings, load_settings
@@ -227,3 +227,12 @@ def test_errors_of_transfers_do_not_reach_the_commands() -> None:
     assert not issubclass(RetriesExceededError, errors.BotoCoreError), (
         "Prefix.download tells it, because told() is for boto3's own"
     )
+
+
+def test_what_a_command_can_do_without_does_not_keep_it_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_REGION", REGION)
+    config = impatient_client(open_session(settings(region=REGION)), "logs").meta.config
+    assert config.retries["total_max_attempts"] == 1
+    assert max(config.connect_timeout, config.read_timeout) <= 10

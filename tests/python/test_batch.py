@@ -120,13 +120,13 @@ def test_a_forgotten_step_is_done_again(batch: Batch, tmp_path: Path) -> None:
 
 
 def test_a_step_costs_what_all_its_jobs_cost(batch: Batch, tmp_path: Path) -> None:
-    first = JobUsage("b1-train-1", "ml.m5.xlarge", 2, 70.0, 60.0, 0.5)
+    first = JobUsage("b1-train-1", "ml.m5.xlarge", 1, 70.0, 60.0, 0.5)
     second = JobUsage("b1-train-2", "ml.m5.xlarge", 2, 50.0, 40.0, 0.25)
     unknown = JobUsage("b1-predict-1", "ml.z9.xlarge", 1, 50.0, 40.0)
     batch.do("train", lambda: "kept", RUN, used=lambda: [first, second])
     batch.do("predict", lambda: "by it", RUN, used=lambda: [first, second, unknown])
     train, predict = Lake(tmp_path / "lake").read("run_steps").to_pylist()
-    assert (train["billable_seconds"], train["cost_usd"]) == (100.0, 0.75)
+    assert (train["billable_seconds"], train["cost_usd"]) == (60.0 + 2 * 40.0, 0.75)
     assert "60 s billed, about $0.5000" in train["detail"]
     assert (predict["billable_seconds"], predict["cost_usd"]) == (40.0, None)
     assert "$" not in predict["detail"]

@@ -81,7 +81,5 @@ def test_a_wrong_model_is_refused(tmp_path: Path, text: str, message: str) -> No
 def test_extensions_reach_the_job_and_hold_the_seed(tmp_path: Path) -> None:
     path = write(tmp_path, RESERVED + "[deepar.extensions]\nseed = 11\nlags = [1, 52]\n")
     model = read_models(path)["deepar"]
-    assert model.seed == 11
     assert model.job_hyperparameters(5)["seed"] == "11"
     assert model.job_hyperparameters(5)["lags"] == "[1, 52]"
-    assert read_models(path)["snaive_52"].seed is None

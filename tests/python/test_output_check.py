@@ -12,6 +12,7 @@ import pytest
 from answers import answer, write_lines
 
 from salescast.errors import RunError
+from salescast.forecaster import UnusableOutput
 from salescast.output_check import check_output, write_manifest
 
 NOTHING = "Nothing was landed"
@@ -40,7 +41,7 @@ class Transform:
         )
 
     def refused(self, lines: list[dict[str, Any]] | bytes) -> str:
-        with pytest.raises(RunError) as caught:
+        with pytest.raises(UnusableOutput) as caught:
             self.check(lines)
         assert NOTHING in str(caught.value)
         assert "--resume" in str(caught.value)
@@ -135,15 +136,25 @@ def test_an_unsound_answer_names_the_items(
     assert message in transform.refused(lines)
 
 
-def test_a_missing_output_is_told(transform: Transform) -> None:
-    with pytest.raises(RunError, match="cannot be read"):
+@pytest.mark.parametrize("lacks", ["file", "memory", "folder"])
+def test_what_this_machine_lacks_is_no_fault_of_the_output(
+    transform: Transform, lacks: str
+) -> None:
+    items = [f"1:{n}" for n in range(2000)]
+    transform.ask(*items)
+    if lacks != "file":
+        write_lines(transform.output, map(answer, items))
+    forecasts = transform.forecasts
+    with pytest.raises(RunError, match="cannot be checked on this machine") as caught:
         check_output(
             transform.output,
             transform.manifest,
-            transform.forecasts,
+            forecasts.parent / "none" / forecasts.name if lacks == "folder" else forecasts,
             prediction_length=2,
-            config={},
+            config={"memory_limit": "1MB"} if lacks == "memory" else {},
         )
+    assert not isinstance(caught.value, UnusableOutput)
+    assert "--resume" in str(caught.value)
 
 
 def test_only_the_first_items_of_a_problem_are_named(transform: Transform) -> None:

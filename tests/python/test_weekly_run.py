@@ -18,6 +18,7 @@ from salescast.batch import Batch, BatchRecord, read_record
 from salescast.errors import RunError, UserError
 from salescast.export import RunFiles
 from salescast.forecaster import QUANTILES, JobUsage, TrainingJob, TransformJob
+from salescast.forecaster.sagemaker.images import built_in_image
 from salescast.forecaster.trained import read_trained_model
 from salescast.lake import Lake, StagedFile, sortable_id
 from salescast.models import Model
@@ -556,11 +557,20 @@ def test_what_a_job_took_is_told_once(tmp_path: Path) -> None:
     names = ("status", "job_name", "instance_type", "instance_count", "billable_seconds")
     told = [tuple(row[name] for name in names) for row in rows if row["job_name"]]
     assert told == [
-        ("failed", f"{run_id}-predict-1", "ml.m5.large", 2, 8.0),
+        ("failed", f"{run_id}-predict-1", "ml.m5.large", 2, 16.0),
         ("done", f"{run_id}-predict-3", "ml.m5.xlarge", 1, 30.0),
     ]
     (done,) = [row["detail"] for row in rows if row["job_name"] == f"{run_id}-predict-3"]
     assert f"{run_id}-predict-2 on 1 ml.m5.xlarge, 10 s billed" in done
+
+
+def test_no_seed_is_landed_of_a_program_that_takes_none(tmp_path: Path) -> None:
+    world = begin(tmp_path)
+    week = open_week(world)
+    week.forecaster.program = built_in_image("eu-central-1")  # type: ignore[misc]
+    carry_out(week)
+    runs = Lake(tmp_path / "lake").read("runs").to_pylist()
+    assert {(run["recipe"], run["seed"]) for run in runs} == {("sql", None), ("deepar", None)}
 
 
 def test_the_single_steps_make_the_same_forecasts(tmp_path: Path, whole: World) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from salescast.child import Progress
+from salescast.errors import RunError
 
 if TYPE_CHECKING:
     from salescast.models import Model
@@ -21,6 +22,10 @@ NUM_SAMPLES = 200
 
 StopJob = Callable[[str], bool]
 """Asked at an interrupt whether the job of this name, which runs elsewhere, shall stop too."""
+
+
+class UnusableOutput(RunError):
+    """A job is done, but did not leave what it should: only another job can."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,8 @@ class TrainingJob:
 class TransformJob:
     """One batch transform: a model, and JSON lines whose `item_id` is joined to the answer.
 
-    The check gets the output file and raises a RunError if it is not what was asked for.
+    The check gets the output file and raises UnusableOutput if it is not what was asked for; any
+    other error says nothing about the output.
     """
 
     name: str

@@ -14,6 +14,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from salescast.errors import UserError
+from salescast.forecaster.sagemaker.images import is_built_in
 from salescast.lake import Lake
 from salescast.warehouse import CATEGORY_COLUMNS, Encoding
 
@@ -45,6 +46,11 @@ class TrainedModel:
     def artifact(self) -> Path:
         """The model as the forecaster takes it."""
         return self.folder / _ARTIFACT
+
+    @property
+    def seed(self) -> int | None:
+        """Seed of training and sampling; None of the built-in DeepAR, which takes none."""
+        return None if is_built_in(self.program) else int(self.hyperparameters.get("seed", 0))
 
     @property
     def encoding(self) -> Encoding:

@@ -64,7 +64,7 @@ FAULTS = [
         variables={"SALESCAST_SAGEMAKER_TRANSFORM_MAX_SECONDS": "2"},
         says="SALESCAST_SAGEMAKER_TRANSFORM_MAX_SECONDS",
     ),
-    Fault("predict", {"truncate_outputs": 1}, n_failed=1, says="records"),
+    Fault("predict", {"truncate_outputs": 1}, n_failed=1, says="no forecast: 1 series ("),
 ]
 
 

@@ -36,6 +36,7 @@ def forecaster(region: str = "eu-central-1", **changes: Any) -> SageMakerForecas
 def test_settings_that_fit_are_ready() -> None:
     forecaster().check_ready()
     forecaster(image=OURS, transform_instance_type="ml.g5.xlarge").check_ready()
+    forecaster(train_instance_count=2).check_ready()
 
 
 @pytest.mark.parametrize(
@@ -47,6 +48,10 @@ def test_settings_that_fit_are_ready() -> None:
         (
             {"transform_instance_type": "ml.g5.xlarge"},
             "SALESCAST_SAGEMAKER_TRANSFORM_INSTANCE_TYPE",
+        ),
+        (
+            {"train_instance_count": 2, "image": OURS},
+            "SALESCAST_SAGEMAKER_TRAIN_INSTANCE_COUNT",
         ),
         ({"train_instance_type": "ml.c5.huge"}, "SALESCAST_SAGEMAKER_TRAIN_INSTANCE_TYPE"),
         ({"region": "mx-central-1"}, "AWS_REGION"),

@@ -9,13 +9,15 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 
 from salescast.errors import RunError, UserError
+from salescast.forecaster import UnusableOutput
 from salescast.forecaster.sagemaker.jobs import TRAINING, TRANSFORM, JobKind, Jobs
+from salescast.forecaster.sagemaker.logs import JobLog
 from salescast.forecaster.sagemaker.requests import Requests, Staging
 from salescast.forecaster.sagemaker.settings import SageMakerSettings
-from salescast.forecaster.sagemaker.staging import UnusableOutput
 
 NOW = datetime.now(UTC)
 IMAGE = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/salescast:1"
@@ -26,6 +28,7 @@ REQUESTS = Requests(
     Staging("s3://bucket/r1"),
     SageMakerSettings(role_arn="arn:aws:iam::123456789012:role/salescast"),
 )
+HYPERPARAMETERS = {"time_freq": "W", "epochs": "40"}
 CAPACITY = "CapacityError: Unable to provision requested ML compute capacity."
 
 
@@ -59,6 +62,7 @@ class World:
         self.stub.activate()
         self.told: list[str] = []
         self.slept: list[float] = []
+        self.prepared: list[int] = []
         self.taken: list[int] = []
         self.unusable: set[int] = set()
         self.asked: list[str] = []
@@ -92,7 +96,8 @@ class World:
             answer = common | {
                 "SecondaryStatus": secondary or {"InProgress": "Training"}.get(status, status),
                 "ModelArtifacts": {"S3ModelArtifacts": "s3://bucket/m.tar.gz"},
-                "AlgorithmSpecification": {"TrainingInputMode": "File"},
+                "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
+                "HyperParameters": HYPERPARAMETERS,
                 "ResourceConfig": {
                     "InstanceType": "ml.c5.xlarge",
                     "InstanceCount": 2,
@@ -106,6 +111,7 @@ class World:
         else:
             answer = common | {
                 "ModelName": "m",
+                "Environment": REQUESTS.transform_job(1)["Environment"],
                 "TransformInput": REQUESTS.transform_job(1)["TransformInput"],
                 "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
                 "TransformStartTime": NOW,
@@ -134,7 +140,8 @@ class World:
             self.kind,
             "deepar at 2026-10-31",
             name=self.name,
-            prepare=self._request,
+            request=self._request,
+            prepare=self.prepared.append,
             take=self._take,
             keep_log=self._keep_log,
             **more,
@@ -154,7 +161,7 @@ class World:
 
     def _request(self, attempt: int) -> dict[str, Any]:
         if self.kind is TRAINING:
-            return REQUESTS.training_job(attempt, {}, "s3://bucket/r1/train/")
+            return REQUESTS.training_job(attempt, HYPERPARAMETERS, "s3://bucket/r1/train/")
         return REQUESTS.transform_job(attempt)
 
     def _take(self, attempt: int, answer: dict[str, Any]) -> int:
@@ -190,6 +197,7 @@ def test_a_new_step_makes_one_job_and_waits_for_it(world: World) -> None:
     world.is_(1, "InProgress")
     world.is_(1, "Completed")
     assert world.run(epochs="40") == 1
+    assert world.prepared == [1]
     assert "r1-train-1 is Training, epoch 3/40, loss 3.25" in world.told[-1]
     assert all(0.8 <= pause <= 1.2 for pause in world.slept)
     (used,) = world.jobs.used
@@ -207,12 +215,68 @@ def test_a_job_that_is_there_is_waited_for(world: World) -> None:
     world.is_(1, "InProgress")
     world.is_(1, "Completed")
     assert world.run() == 1
+    assert world.prepared == []
 
 
 def test_a_job_that_is_completed_is_used(world: World) -> None:
     world.is_(1, "Completed")
     world.is_(1, "Completed")
     assert world.run() == 1
+
+
+OTHER_IMAGE = {"AlgorithmSpecification": {"TrainingImage": "a", "TrainingInputMode": "File"}}
+OTHERWISE = [
+    (OTHER_IMAGE, "another TrainingImage"),
+    ({"HyperParameters": {"time_freq": "W"}}, "another HyperParameters"),
+    (OTHER_IMAGE | {"HyperParameters": {}}, "another TrainingImage, HyperParameters"),
+]
+
+
+@pytest.mark.parametrize(("otherwise", "told"), OTHERWISE)
+def test_a_job_that_was_asked_for_otherwise_is_passed_over(
+    world: World, otherwise: dict[str, Any], told: str
+) -> None:
+    for _ in range(2):
+        world.is_(1, "Completed", **otherwise)
+    world.unknown(2)
+    world.takes_create(2)
+    world.is_(2, "Completed")
+    assert world.run() == 2
+    assert world.taken == [2]
+    assert f"r1-train-1 was asked for with {told}, passed over" in "\n".join(world.told)
+    assert [job.job_name for job in world.jobs.used] == ["r1-train-1", "r1-train-2"]
+
+
+@pytest.mark.parametrize(("otherwise", "told"), OTHERWISE)
+def test_a_job_that_was_asked_for_otherwise_and_works_is_not_followed_by_another(
+    world: World, otherwise: dict[str, Any], told: str
+) -> None:
+    world.is_(1, "InProgress", **otherwise)
+    said = world.fails(UserError)
+    assert told in said
+    assert "aws sagemaker stop-training-job --training-job-name r1-train-1" in said
+    assert "--resume" in said
+
+
+def test_what_another_command_just_created_otherwise_is_not_taken(world: World) -> None:
+    world.unknown(1)
+    world.takes_create(1, "ResourceInUse", "Training job names must be unique")
+    world.unknown(1)
+    world.is_(1, "Completed", **OTHER_IMAGE)
+    world.unknown(2)
+    world.takes_create(2)
+    world.is_(2, "Completed")
+    assert world.run() == 2
+
+
+def test_a_transform_of_other_quantiles_is_not_taken(make: Callable[[JobKind], World]) -> None:
+    world = make(TRANSFORM)
+    for _ in range(2):
+        world.is_(1, "Completed", Environment={"DEEPAR_INFERENCE_CONFIG": "{}"})
+    world.unknown(2)
+    world.takes_create(2)
+    world.is_(2, "Completed")
+    assert world.run() == 2
 
 
 @pytest.mark.parametrize("status", ["Failed", "Stopped"])
@@ -325,7 +389,10 @@ def test_an_output_that_is_not_whole_is_told_once_and_made_again_by_a_resume(
     world.unknown(1)
     world.takes_create(1)
     world.is_(1, "Completed")
-    assert "lines are missing" in world.fails(UnusableOutput)
+    told = world.fails(UnusableOutput)
+    assert "lines are missing" in told
+    assert str(world.folder / "train.log") in told
+    assert "the last words" in (world.folder / "train.log").read_text()
     world.is_(1, "Completed")
     world.is_(1, "Completed")
     world.unknown(2)
@@ -355,6 +422,7 @@ def test_an_interrupt_asks_about_the_job(world: World, stops: bool) -> None:
     world.is_(1, "InProgress")
     if stops:
         world.takes_stop(1)
+        world.is_(1, "Stopping")
 
     def interrupt(_: float) -> None:
         raise KeyboardInterrupt
@@ -363,6 +431,29 @@ def test_an_interrupt_asks_about_the_job(world: World, stops: bool) -> None:
     told = world.fails(KeyboardInterrupt)
     assert world.asked == ["r1-train-1"]
     assert ("starts a new one" if stops else "waits for it again") in told
+    assert "--resume" in told
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_stop_that_sagemaker_does_not_confirm_is_not_told_as_done(
+    world: World, is_known: bool
+) -> None:
+    world.stops = True
+    world.unknown(1)
+    world.takes_create(1)
+    world.is_(1, "InProgress")
+    world.takes_stop(1)
+    if is_known:
+        world.is_(1, "InProgress")
+    else:
+        world.unknown(1)
+
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    world.jobs.sleep = interrupt
+    told = world.fails(KeyboardInterrupt)
+    assert "could not be confirmed" in told
     assert "--resume" in told
 
 
@@ -389,3 +480,75 @@ def test_a_model_is_made_once_and_again_only_if_it_was_asked_for_otherwise(
     world.stub.add_response("create_model", arn, request)
     world.jobs.create_model(request)
     world.stub.assert_no_pending_responses()
+
+
+def test_lost_answers_do_not_keep_a_model_from_being_replaced(
+    make: Callable[[JobKind], World],
+) -> None:
+    world = make(TRANSFORM)
+    request = REQUESTS.model(1)
+    name = {"ModelName": "r1-model-1"}
+    held = name | {
+        "ModelArn": "arn:aws:sagemaker:eu-central-1:123456789012:model/m",
+        "PrimaryContainer": request["PrimaryContainer"],
+        "ExecutionRoleArn": request["ExecutionRoleArn"],
+        "CreationTime": NOW,
+    }
+    other = held | {"ExecutionRoleArn": "arn:aws:iam::123456789012:role/another-role"}
+    known = "Cannot create already existing model"
+    for comes_to in (held, other):
+        world.stub.add_client_error("create_model", "ValidationException", known)
+        world.stub.add_response("describe_model", other, name)
+        world.stub.add_client_error("delete_model", "ValidationException", "Could not find model")
+        world.stub.add_client_error("create_model", "ValidationException", known)
+        world.stub.add_response("describe_model", comes_to, name)
+    world.jobs.create_model(request)
+    with pytest.raises(UserError, match="existing model"):
+        world.jobs.create_model(request)
+    world.stub.add_client_error("create_model", "ValidationException", known)
+    world.stub.add_client_error("describe_model", "ValidationException", "Could not find model")
+    world.stub.add_client_error("delete_model", "ValidationException", "Could not find model")
+    world.stub.add_client_error("create_model", "ResourceLimitExceeded", "too many models")
+    with pytest.raises(UserError, match="too many models"):
+        world.jobs.create_model(request)
+    world.stub.assert_no_pending_responses()
+
+
+class Unreachable:
+    """A network without a way to CloudWatch."""
+
+    n_calls = 0
+
+    def describe_log_streams(self, **_: Any) -> dict[str, Any]:
+        self.n_calls += 1
+        raise EndpointConnectionError(endpoint_url="https://logs")
+
+
+def test_logs_out_of_reach_are_asked_for_once(world: World) -> None:
+    world.jobs.logs = Unreachable()
+    world.unknown(1)
+    world.takes_create(1)
+    for _ in range(3):
+        world.is_(1, "InProgress")
+    world.is_(1, "Completed")
+    assert world.run() == 1
+    assert world.jobs.logs.n_calls == 1
+
+
+class ManyStreams(Logs):
+    """Two pages of one stream each, with a line in each."""
+
+    def describe_log_streams(self, **request: Any) -> dict[str, Any]:
+        if "nextToken" in request:
+            return {"logStreams": [{"logStreamName": "second"}]}
+        return {"logStreams": [{"logStreamName": "first"}], "nextToken": "page 2"}
+
+    def get_log_events(self, **request: Any) -> dict[str, Any]:
+        line = {"message": f"of the {request['logStreamName']}"}
+        return {"events": [] if "nextToken" in request else [line], "nextForwardToken": "t"}
+
+
+def test_the_logs_of_all_machines_are_read() -> None:
+    log = JobLog(ManyStreams(), TRAINING.log_group, "r1-train-1")
+    log.read()
+    assert log.lines == ["of the first", "of the second"]

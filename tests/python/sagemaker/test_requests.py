@@ -147,7 +147,7 @@ def test_a_machine_with_disks_of_its_own_gets_no_key_for_its_volume(machine: str
     assert "VolumeKmsKeyId" not in request["ResourceConfig"]
 
 
-def test_spot_machines_keep_checkpoints_for_our_image_only() -> None:
+def test_spot_machines_have_a_place_for_checkpoints_of_our_image_only() -> None:
     spot = {"train_spot": True, "train_max_seconds": 7200, "train_max_wait_seconds": 9000}
     ours = requests(OURS, **spot).training_job(3, {}, "s3://b/c/")
     assert ours["StoppingCondition"] == {"MaxRuntimeInSeconds": 7200, "MaxWaitTimeInSeconds": 9000}

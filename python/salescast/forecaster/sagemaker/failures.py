@@ -92,22 +92,22 @@ _FAILURES = (
         f"context_length in models.toml; then {RESUME}, or a new batch after a change of models.",
     ),
     _known(
-        r"larger than|payload|413",
+        r"payload.*\b(size|larger|limit)\b|exceeds MaxPayloadInMB|\b413\b",
         f"Raise SALESCAST_SAGEMAKER_TRANSFORM_MAX_PAYLOAD_MB; then {RESUME}.",
     ),
     _known(
-        r"model data",
+        r"(access|download) model data",
         f"The job's role needs s3:GetObject and s3:ListBucket on SALESCAST_STAGING; then {RESUME}.",
     ),
     _known(
-        r"ECR|pull(ing)? .*image|image .*not (found|exist)",
-        "Look whether SALESCAST_SAGEMAKER_IMAGE exists in the job's region and the role may pull "
-        f"it; then {RESUME}.",
-    ),
-    _known(
-        r"KMS",
+        r"\bKMS",
         "The job's role needs kms:Decrypt, kms:GenerateDataKey and kms:CreateGrant on "
         f"SALESCAST_KMS_KEY_ID; then {RESUME}.",
+    ),
+    _known(
+        r"\bECR\b|\bpull(ing)? .*\bimage|\bimage\b.*\bnot (found|exist)",
+        "Look whether SALESCAST_SAGEMAKER_IMAGE exists in the job's region and the role may pull "
+        f"it; then {RESUME}.",
     ),
     # Last: classes, which say who has to act.
     _known(

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from salescast.aws import client, open_session
+from salescast.aws import client, impatient_client, open_session
 from salescast.child import Progress
 from salescast.deepar.contract import SAGEMAKER_HYPERPARAMETERS
-from salescast.errors import RunError, UserError
-from salescast.forecaster import JobUsage, StopJob, TrainingJob, TransformJob
+from salescast.errors import UserError
+from salescast.forecaster import JobUsage, StopJob, TrainingJob, TransformJob, UnusableOutput
 from salescast.forecaster.sagemaker.checking import check_request
 from salescast.forecaster.sagemaker.images import built_in_image, is_built_in
 from salescast.forecaster.sagemaker.jobs import TRAINING, TRANSFORM, Jobs
@@ -23,9 +23,8 @@ from salescast.forecaster.sagemaker.prices import read_prices
 from salescast.forecaster.sagemaker.requests import Request, Requests, Staging
 from salescast.forecaster.sagemaker.settings import SageMakerSettings, load_sagemaker_settings
 from salescast.forecaster.sagemaker.staging import (
-    UnusableOutput,
-    count_lines,
     join_output,
+    n_parts,
     put_exactly,
     split_lines,
 )
@@ -74,7 +73,7 @@ class SageMakerForecaster:
     def _jobs(self) -> Jobs:
         return Jobs(
             client(self._session, "sagemaker"),
-            client(self._session, "logs"),
+            impatient_client(self._session, "logs"),
             self._sagemaker.poll_seconds,
             progress=self._progress,
             stop_job=self._stop_job,
@@ -111,6 +110,14 @@ class SageMakerForecaster:
                 "A VPC needs both subnets and security groups.",
                 where="SALESCAST_SAGEMAKER_SUBNETS, SALESCAST_SAGEMAKER_SECURITY_GROUPS",
                 fix="Set both, or none of them.",
+            )
+        if settings.train_instance_count > 1 and not is_built_in(self._image):
+            raise UserError(
+                "Our own image trains on one machine: each of "
+                f"{settings.train_instance_count} would train the same model, and be billed.",
+                where="SALESCAST_SAGEMAKER_TRAIN_INSTANCE_COUNT",
+                fix="Set it to 1, and for a faster training name a larger machine in "
+                "SALESCAST_SAGEMAKER_TRAIN_INSTANCE_TYPE.",
             )
         if is_built_in(self._image) and _GPU.match(settings.transform_instance_type):
             raise UserError(
@@ -164,10 +171,14 @@ class SageMakerForecaster:
         """
         self._refuse_extensions(job.name, set(job.hyperparameters) - set(SAGEMAKER_HYPERPARAMETERS))
         requests = self._requests(job.run_id)
+        # In place where it is on S3 already, else copied there.
+        is_on_s3 = job.channel.startswith(S3)
+        channel = f"{job.channel.rstrip('/')}/" if is_on_s3 else requests.staging.train
 
-        def prepare(attempt: int) -> Request:
-            channel = self._channel(job.channel, requests.staging)
-            return requests.training_job(attempt, job.hyperparameters, channel)
+        def prepare(_: int) -> None:
+            if not is_on_s3:
+                files = {path.name: path for path in Path(job.channel).iterdir()}
+                put_exactly(self._open_s3(channel), files)
 
         def take(attempt: int, answer: Request) -> Path:
             place, _, name = answer["ModelArtifacts"]["S3ModelArtifacts"].rpartition("/")
@@ -184,6 +195,7 @@ class SageMakerForecaster:
             TRAINING,
             job.name,
             name=requests.training_job_name,
+            request=lambda attempt: requests.training_job(attempt, job.hyperparameters, channel),
             prepare=prepare,
             take=take,
             keep_log=partial(_keep_log, job.work / "train.log"),
@@ -198,49 +210,38 @@ class SageMakerForecaster:
         """
         requests = self._requests(job.run_id)
         staging = requests.staging
-        inputs = self._open_s3(staging.transform_input)
 
-        def prepare(attempt: int) -> Request:
-            n_parts = self._sagemaker.transform_instance_count
+        def prepare(attempt: int) -> None:
+            n = n_parts(job.input_file, self._sagemaker.transform_instance_count)
             folder = job.work / "transform_input"
-            put_exactly(inputs, split_lines(job.input_file, n_parts, folder))
+            parts = split_lines(job.input_file, n, folder)
+            put_exactly(self._open_s3(staging.transform_input), parts)
             shutil.rmtree(folder)
             place, _, name = staging.model.rpartition("/")
             put_exactly(self._open_s3(place), {name: job.artifact})
             self._jobs.create_model(requests.model(attempt))
-            return requests.transform_job(attempt)
 
-        def take(attempt: int, answer: Request) -> Path:
+        def take(_: int, answer: Request) -> Path:
+            # Where the job was sent, which the staging prefix of today need not be.
+            inputs = answer["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
             join_output(
-                self._open_s3(staging.transform_output(attempt)),
-                list(inputs.sizes("")),
+                self._open_s3(answer["TransformOutput"]["S3OutputPath"]),
+                list(self._open_s3(inputs).sizes("")),
                 job.output_file,
-                count_lines(job.input_file),
             )
-            try:
-                job.check(job.output_file)
-            except RunError as error:
-                # So that a resume does not take the same output again.
-                raise UnusableOutput(error.what, error.where, error.fix) from error
+            job.check(job.output_file)
             return job.output_file
 
         return self._jobs.carry_out(
             TRANSFORM,
             job.name,
             name=requests.transform_job_name,
+            request=requests.transform_job,
             prepare=prepare,
             take=take,
             keep_log=partial(_keep_log, job.work / "transform.log"),
             max_seconds=self._sagemaker.transform_max_seconds,
         )
-
-    def _channel(self, channel: str, staging: Staging) -> str:
-        """The training records on S3: where they are, or copied from a folder."""
-        if channel.startswith(S3):
-            return f"{channel.rstrip('/')}/"
-        files = {path.name: path for path in Path(channel).iterdir()}
-        put_exactly(self._open_s3(staging.train), files)
-        return staging.train
 
     def _requests(self, run_id: str) -> Requests:
         return Requests(

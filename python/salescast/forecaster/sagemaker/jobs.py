@@ -19,13 +19,12 @@ from botocore.exceptions import ConnectionError as NoConnectionError
 from salescast.aws import error_code, is_unauthenticated, told
 from salescast.child import Progress
 from salescast.errors import RunError, SalescastError, UserError
-from salescast.forecaster import JobUsage, StopJob
+from salescast.forecaster import JobUsage, StopJob, UnusableOutput
 from salescast.forecaster.sagemaker.checking import check_request
 from salescast.forecaster.sagemaker.failures import RESUME, fix_of, is_retryable, job_failed
 from salescast.forecaster.sagemaker.logs import JobLog
 from salescast.forecaster.sagemaker.prices import Use
 from salescast.forecaster.sagemaker.requests import Request
-from salescast.forecaster.sagemaker.staging import UnusableOutput
 
 Taken = TypeVar("Taken")
 
@@ -33,8 +32,8 @@ _PASSING = {
     *("ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"),
     *("InternalFailure", "ServiceUnavailable", "InternalServerError"),
 }
-# Which of them an unknown name gets differs between the operations and their documentation.
-_UNKNOWN = {"ResourceNotFound", "ResourceNotFoundException", "ValidationException"}
+UNKNOWN = {"ResourceNotFound", "ResourceNotFoundException", "ValidationException"}
+"""What an unknown name gets: it differs between the operations and their documentation."""
 _TRIES = 10
 _LONGEST_PAUSE = 60.0
 RETRIES = 2
@@ -56,6 +55,8 @@ class JobKind:
     noun: str
     resources: str
     log_group: str
+    decisive: tuple[tuple[str, ...], ...]
+    """Paths in a request to what decides the result; a description has the same."""
 
     def operation(self, verb: str) -> str:
         """As `DescribeTrainingJob`."""
@@ -69,6 +70,10 @@ class JobKind:
         """`Start` or `End` of the billed time, if it is known."""
         return answer.get(f"{self.noun.removesuffix('Job')}{which}Time")
 
+    def differences(self, request: Request, answer: Request) -> list[str]:
+        """Names of what decides the result and is not in a job as the request asks for it."""
+        return [path[-1] for path in self.decisive if _part(request, path) != _part(answer, path)]
+
 
 TRAINING = JobKind(
     word="training job",
@@ -76,6 +81,7 @@ TRAINING = JobKind(
     noun="TrainingJob",
     resources="ResourceConfig",
     log_group="/aws/sagemaker/TrainingJobs",
+    decisive=(("AlgorithmSpecification", "TrainingImage"), ("HyperParameters",)),
 )
 TRANSFORM = JobKind(
     word="transform job",
@@ -83,6 +89,8 @@ TRANSFORM = JobKind(
     noun="TransformJob",
     resources="TransformResources",
     log_group="/aws/sagemaker/TransformJobs",
+    # The image is in the model, and no other reads the artifact that it was trained by.
+    decisive=(("Environment",),),
 )
 
 
@@ -116,7 +124,8 @@ class Jobs:
         title: str,
         *,
         name: Callable[[int], str],
-        prepare: Callable[[int], Request],
+        request: Callable[[int], Request],
+        prepare: Callable[[int], None],
         take: Callable[[int, Request], Taken],
         keep_log: Callable[[list[str]], Path],
         epochs: str | None = None,
@@ -124,43 +133,55 @@ class Jobs:
     ) -> Taken:
         """Do one step as the first job that succeeds; a job that is there already is the step's.
 
-        What ended before this command looked is passed over unless it succeeded. What fails while
-        it waits is told, and tried again only where AWS itself was at fault.
+        What ended before this command looked is passed over unless it succeeded and is what this
+        command asks for. What fails while it waits is told, and tried again only where AWS itself
+        was at fault.
 
         Args:
             kind: Training or transform.
             title: The step as people know it.
             name: Name of the n-th job, from 1.
-            prepare: Puts the inputs of the n-th job in place; returns the request that starts it.
+            request: What starts the n-th job.
+            prepare: Puts its inputs in place.
             take: Fetches what the n-th job left; gets its description.
             keep_log: Keeps the newest lines of a job's log; returns the file.
             epochs: How many a training has, for its progress.
             max_seconds: A job that is older is stopped.
 
         Raises:
-            SalescastError: A job could not be started, or did not succeed.
+            SalescastError: A job could not be started, or did not succeed; or one that was asked
+                for otherwise is still at work.
         """
         retries = 0
         for attempt in count(1):
-            job = name(attempt)
+            job, asked = name(attempt), request(attempt)
             log = JobLog(self.logs, kind.log_group, job, epochs)
             found = self.describe(kind, job)
             is_old = found is not None and kind.status(found) != IN_PROGRESS
             if found is None:
                 self.progress(f"{title}: asks for {job}")
-                request = prepare(attempt)
+                prepare(attempt)
+            elif not is_old and (differences := kind.differences(asked, found)):
+                raise _other_at_work(kind, job, differences)
             with self._interruptible(kind, job):
                 if found is None:
-                    self.create(kind, request)
+                    self.create(kind, asked)
                 answer, is_late = self._wait(kind, job, title, log, max_seconds)
             self.used.append(self._usage(kind, job, answer))
             status = kind.status(answer)
+            if differences := kind.differences(asked, answer):
+                what = ", ".join(differences)
+                self.progress(f"{title}: {job} was asked for with another {what}, passed over")
+                continue
             if status == COMPLETED:
                 try:
                     return take(attempt, answer)
-                except UnusableOutput:
+                except UnusableOutput as error:
                     if not is_old:
-                        raise
+                        log.read()
+                        log_file = str(keep_log(log.lines))
+                        where = f"{error.where}, {log_file}" if error.where else log_file
+                        raise UnusableOutput(error.what, where, error.fix) from error
             if is_old:
                 self.progress(f"{title}: {job} is of no use ({status}), asks for the next")
                 continue
@@ -215,31 +236,41 @@ class Jobs:
         try:
             self.call("CreateModel", request)
         except ClientError as error:
-            if "existing model" not in str(error):
+            if not _is_taken(error):
                 raise refused(error) from error
             # A killed command has made it, or the answer was lost; the settings may have changed.
-            name = {"ModelName": request["ModelName"]}
-            held = self.call("DescribeModel", name)
-            if not _same_model(held, request):
-                self.call("DeleteModel", name)
-                self.call("CreateModel", request)
+            if not self._has_model(request):
+                self._replace_model(request)
+
+    def _replace_model(self, request: Request) -> None:
+        self._call_known("DeleteModel", {"ModelName": request["ModelName"]})
+        try:
+            self.call("CreateModel", request)
+        except ClientError as error:
+            # This very call may have made it, and its answer was lost.
+            if not (_is_taken(error) and self._has_model(request)):
+                raise refused(error) from error
+
+    def _has_model(self, request: Request) -> bool:
+        held = self._call_known("DescribeModel", {"ModelName": request["ModelName"]})
+        return held is not None and _same_model(held, request)
 
     def describe(self, kind: JobKind, job: str) -> Request | None:
         """A job's description; None if SageMaker does not know it, or not yet."""
-        try:
-            return self.call(kind.operation("Describe"), {f"{kind.noun}Name": job})
-        except ClientError as error:
-            if error_code(error) in _UNKNOWN:
-                return None
-            raise told(error) from error
+        return self._call_known(kind.operation("Describe"), {f"{kind.noun}Name": job})
 
     def stop(self, kind: JobKind, job: str) -> None:
         """Ask SageMaker to stop a job; one that has ended or is unknown is no error."""
+        self._call_known(kind.operation("Stop"), {f"{kind.noun}Name": job})
+
+    def _call_known(self, operation: str, request: Request) -> Request | None:
+        """Call SageMaker; None if it does not know what the request names."""
         try:
-            self.call(kind.operation("Stop"), {f"{kind.noun}Name": job})
+            return self.call(operation, request)
         except ClientError as error:
-            if error_code(error) not in _UNKNOWN:
-                raise told(error) from error
+            if error_code(error) in UNKNOWN:
+                return None
+            raise told(error) from error
 
     def call(self, operation: str, request: Request) -> Request:
         """Call SageMaker; waits and tries again while it is throttled or out of reach.
@@ -307,10 +338,16 @@ class Jobs:
                 ) from None
             try:
                 self.stop(kind, job)
+                answer = self.describe(kind, job)
             except SalescastError as error:
                 raise KeyboardInterrupt(
                     f"The {kind.word} {job} could not be stopped and goes on: {error}"
                 ) from error
+            if answer is None or kind.status(answer) == IN_PROGRESS:
+                raise KeyboardInterrupt(
+                    f"SageMaker was asked to stop the {kind.word} {job}, which could not be "
+                    f"confirmed: look in its console; or {RESUME} finds the job again."
+                ) from None
             raise KeyboardInterrupt(
                 f"SageMaker stops the {kind.word} {job}; {RESUME} starts a new one."
             ) from None
@@ -327,6 +364,30 @@ def refused(error: ClientError) -> SalescastError:
         fix=fix_of(message)
         or f"Change the setting that it names (docs/sagemaker.md lists them); then {RESUME}.",
     )
+
+
+def _other_at_work(kind: JobKind, job: str, differences: list[str]) -> UserError:
+    return UserError(
+        f"The {kind.word} {job} is still at work, but was asked for with another "
+        f"{', '.join(differences)} than the settings have now.",
+        where="SALESCAST_SAGEMAKER_IMAGE, models.toml",
+        fix=f"Set back what was changed and wait for it with {RESUME}; or stop it (`aws sagemaker "
+        f"{xform_name(kind.operation('stop'), '-')} --{xform_name(kind.noun, '-')}-name {job}`), "
+        f"and {RESUME} starts a new one.",
+    )
+
+
+def _part(request: Request, path: tuple[str, ...]) -> Any:
+    """What stands at a path; None for what is not there or empty, which AWS leaves out."""
+    value: Any = request
+    for name in path:
+        value = value.get(name, {})
+    return value or None
+
+
+def _is_taken(error: ClientError) -> bool:
+    """Whether CreateModel met a model of its name."""
+    return "existing model" in str(error)
 
 
 def _same_model(held: Request, request: Request) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 logger = logging.getLogger(__name__)
 
 _EPOCH = re.compile(r"#quality_metric: host=\S+, epoch=(\d+), train loss <loss>=(\S+)")
+# Told by the local SageMaker, whose transform is the program itself; AWS's own logs tell no count.
 _TRANSFORMED = re.compile(r"^transform: (\d+)/(\d+) series")
 _PAGES_AT_ONCE = 20
 _KEPT = 400
@@ -21,7 +23,8 @@ _KEPT = 400
 class JobLog:
     """The log of one job: its newest lines, and how far it says it is.
 
-    Never in the way: where the log cannot be read, there are no lines.
+    Never in the way: where the log cannot be read, there are no lines; where CloudWatch is out of
+    reach, as from a subnet without its endpoint, it is not asked again.
 
     Args:
         client: A client of boto3 for CloudWatch Logs.
@@ -37,26 +40,38 @@ class JobLog:
     lines: list[str] = field(default_factory=list)
     progress: str = ""
     _tokens: dict[str, str] = field(default_factory=dict)
+    _is_out_of_reach: bool = False
 
     def read(self) -> None:
         """Take in what was written since the last call."""
+        if self._is_out_of_reach:
+            return
         try:
             for stream in self._streams():
                 self._read(stream)
-        except (ClientError, BotoCoreError) as error:
+        except ClientError as error:
             # The job has no log yet, or the caller has no right to read it.
             logger.debug("log of %s: %s", self.job_name, error)
+        except BotoCoreError as error:
+            self._is_out_of_reach = True
+            logger.debug("log of %s is not read any more: %s", self.job_name, error)
         del self.lines[:-_KEPT]
 
     def tail(self, n: int) -> list[str]:
         """The last lines that hold something."""
         return [line for line in self.lines if line.strip()][-n:]
 
-    def _streams(self) -> list[str]:
-        answer = self.client.describe_log_streams(
-            logGroupName=self.group, logStreamNamePrefix=f"{self.job_name}/"
-        )
-        return [each["logStreamName"] for each in answer["logStreams"]]
+    def _streams(self) -> Iterator[str]:
+        of_page: dict[str, str] = {}
+        while True:
+            answer = self.client.describe_log_streams(
+                logGroupName=self.group, logStreamNamePrefix=f"{self.job_name}/", **of_page
+            )
+            for each in answer["logStreams"]:
+                yield each["logStreamName"]
+            if "nextToken" not in answer:
+                return
+            of_page = {"nextToken": answer["nextToken"]}
 
     def _read(self, stream: str) -> None:
         for _ in range(_PAGES_AT_ONCE):

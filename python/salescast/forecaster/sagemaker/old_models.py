@@ -9,10 +9,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from salescast.aws import error_code
+from salescast.forecaster.sagemaker.jobs import UNKNOWN
+from salescast.forecaster.sagemaker.requests import RUN_TAG
 
 _NAME = re.compile(r"(?P<run_id>[a-z0-9][a-z0-9-]{0,39})-model-[0-9]+")
-_RUN_TAG = "salescast:run_id"
-_GONE = {"ValidationException", "ResourceNotFound"}
 
 
 def find_models(sagemaker: Any, run_ids: Collection[str]) -> list[str]:
@@ -31,7 +31,7 @@ def find_models(sagemaker: Any, run_ids: Collection[str]) -> list[str]:
             name = _NAME.fullmatch(model["ModelName"])
             if name is None or name["run_id"] not in run_ids:
                 continue
-            if _tags(sagemaker, model["ModelArn"]).get(_RUN_TAG) == name["run_id"]:
+            if _tags(sagemaker, model["ModelArn"]).get(RUN_TAG) == name["run_id"]:
                 found.append(str(model["ModelName"]))
     return sorted(found)
 
@@ -41,7 +41,7 @@ def delete_model(sagemaker: Any, name: str) -> None:
     try:
         sagemaker.delete_model(ModelName=name)
     except ClientError as error:
-        if error_code(error) not in _GONE:
+        if error_code(error) not in UNKNOWN:
             raise
 
 

@@ -41,7 +41,7 @@ class Staging:
         return f"{self.uri}/models/"
 
     def checkpoints(self, attempt: int) -> str:
-        """Checkpoints of a training job on spot machines."""
+        """Checkpoints of a training job on spot machines, should its image keep any."""
         return f"{self.uri}/checkpoints/{attempt}/"
 
     @property
@@ -186,6 +186,7 @@ class Requests:
             runtime = min(runtime, wait)
             checkpoints = {}
         else:
+            # Our program keeps none yet: an interruption begins from zero here too.
             checkpoints = {"CheckpointConfig": {"S3Uri": self.staging.checkpoints(attempt)}}
         return {
             "EnableManagedSpotTraining": True,

@@ -42,10 +42,10 @@ class SageMakerSettings(BaseSettings):
         role_arn: The role that the jobs take; needed by every job.
         image: URI of our own image; None for the built-in DeepAR of the region.
         train_instance_type: Machine of a training job.
-        train_instance_count: Machines of a training job.
+        train_instance_count: Machines of a training job; our own image trains on one.
         train_volume_gb: Disk of each of them.
         train_max_seconds: After this a training job is stopped.
-        train_spot: Train on spot machines.
+        train_spot: Train on spot machines; an interruption begins the training from zero.
         train_max_wait_seconds: With spot: waiting and training together; None for
             `train_max_seconds`.
         transform_instance_type: Machine of a batch transform, without a GPU for the built-in image.

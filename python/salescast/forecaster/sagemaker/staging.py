@@ -6,31 +6,34 @@ import os
 import shutil
 from collections.abc import Mapping
 from itertools import pairwise
+from math import ceil
 from pathlib import Path
 from typing import BinaryIO
 
-from salescast.errors import RunError
+from salescast.forecaster import UnusableOutput
 from salescast.s3 import Prefix
 
 _BLOCK = 1 << 20
 
-
-class UnusableOutput(RunError):
-    """A job is Completed, but did not leave what it should."""
+LARGEST_PART = 1 << 30
+"""Bytes; a fifth of what S3 takes at once."""
 
 
 def put_exactly(prefix: Prefix, files: Mapping[str, Path]) -> None:
     """Make a prefix hold these files and nothing else.
 
-    What is in place already is not touched: a job that a killed command started may read it.
+    Each is put again even if one of its name is there: its size alone would not tell that it is
+    the same, and a put is whole or not at all for a job that reads it.
     """
-    wanted = {name: path.stat().st_size for name, path in files.items()}
-    held = prefix.sizes("")
-    if any(wanted.get(name) != size for name, size in held.items()):
+    if prefix.sizes("").keys() - files.keys():
         prefix.delete_all()
-        held = {}
-    for name in wanted.keys() - held.keys():
-        prefix.upload(files[name], name, replace=True)
+    for name, path in files.items():
+        prefix.upload(path, name, replace=True)
+
+
+def n_parts(path: Path, n_machines: int) -> int:
+    """Parts of an input: one a machine at least, and none much larger than LARGEST_PART."""
+    return max(n_machines, ceil(path.stat().st_size / LARGEST_PART))
 
 
 def split_lines(path: Path, n: int, folder: Path) -> dict[str, Path]:
@@ -58,17 +61,18 @@ def split_lines(path: Path, n: int, folder: Path) -> dict[str, Path]:
     return parts
 
 
-def join_output(prefix: Prefix, inputs: list[str], to: Path, n_lines: int) -> None:
+def join_output(prefix: Prefix, inputs: list[str], to: Path) -> None:
     """Fetch the outputs of a transform and join them in the order of its inputs.
+
+    Whether they hold a line for each item is for the check of the output, which knows the items.
 
     Args:
         prefix: Where the job wrote.
         inputs: Names of its input objects; the output of each has `.out` added.
         to: The joined file, which appears when it is whole.
-        n_lines: Lines of all inputs together.
 
     Raises:
-        UnusableOutput: An output is missing, too much, or has lost lines.
+        UnusableOutput: The output of an input is missing, or there is one too much.
     """
     found = {name.rsplit("/", 1)[-1]: name for name in prefix.sizes("")}
     wanted = [f"{name}.out" for name in sorted(inputs)]
@@ -83,28 +87,14 @@ def join_output(prefix: Prefix, inputs: list[str], to: Path, n_lines: int) -> No
     to.parent.mkdir(parents=True, exist_ok=True)
     prefix.download_all([found[name] for name in wanted], folder)
     joined = to.with_name(f".{to.name}.part")
-    n_found = 0
     with joined.open("wb") as file:
         for name in wanted:
             with (folder / found[name]).open("rb") as part:
-                n_found += _copy(part, file)
+                _copy(part, file)
         file.flush()
         os.fsync(file.fileno())
     shutil.rmtree(folder)
-    if n_found != n_lines:
-        joined.unlink()
-        raise UnusableOutput(
-            f"The transform answered {n_found:,} of {n_lines:,} records.",
-            where=prefix.uri,
-            fix="`salescast run --resume` forecasts once more.",
-        )
     joined.replace(to)
-
-
-def count_lines(path: Path) -> int:
-    """Lines of a file, read in blocks."""
-    with path.open("rb") as lines, Path(os.devnull).open("wb") as nowhere:
-        return _copy(lines, nowhere)
 
 
 def _cuts(path: Path, n: int) -> list[int]:
@@ -120,15 +110,12 @@ def _cuts(path: Path, n: int) -> list[int]:
     return sorted(cuts)
 
 
-def _copy(source: BinaryIO, target: BinaryIO, n_bytes: int | None = None) -> int:
-    """Copy bytes in blocks; returns the lines, of which the last one gets its end."""
-    n_lines, last, left = 0, b"\n", n_bytes
+def _copy(source: BinaryIO, target: BinaryIO, n_bytes: int | None = None) -> None:
+    """Copy bytes in blocks; the last line gets its end."""
+    last, left = b"\n", n_bytes
     while block := source.read(_BLOCK if left is None else min(_BLOCK, left)):
         target.write(block)
-        n_lines += block.count(b"\n")
         last = block[-1:]
         left = None if left is None else left - len(block)
     if last != b"\n":
         target.write(b"\n")
-        n_lines += 1
-    return n_lines
