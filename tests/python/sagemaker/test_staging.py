@@ -66,15 +66,19 @@ def test_a_prefix_holds_the_input_and_nothing_else(s3_server: S3Server, tmp_path
     assert prefix.sizes("")["part-0000.json"] == len("of another length")
 
 
-def test_what_is_in_place_is_not_touched(s3_server: S3Server, tmp_path: Path) -> None:
+def test_what_is_in_place_is_replaced_and_never_gone(s3_server: S3Server, tmp_path: Path) -> None:
     prefix = s3_server.prefix()
     path = tmp_path / "part-0000.json"
     path.write_text("lines")
     put_exactly(prefix, {path.name: path})
-    # A job that a killed command started may be reading them.
+    path.write_text("other")
+    # A job that a killed command started may be reading it.
     wire = Wire(prefix.s3)
     put_exactly(prefix, {path.name: path})
-    assert wire.sent == ["GET"]
+    assert wire.sent == ["GET", "PUT"]
+    stored = prefix.read(path.name)
+    assert stored is not None
+    assert stored.body == b"other"
 
 
 def test_outputs_are_joined_in_the_order_of_the_inputs(s3_server: S3Server, tmp_path: Path) -> None:
