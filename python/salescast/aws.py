@@ -131,11 +131,12 @@ def told(error: BotoCoreError | ClientError) -> SalescastError:
                 fix="Sign in again (aws sso login), then go on with `salescast run --resume`.",
             )
         if code == "NoSuchBucket":
+            bucket = error.response["Error"].get("BucketName")
             return UserError(
                 "The S3 bucket does not exist.",
-                where=f"{where}: {error.response['Error'].get('BucketName', 'SALESCAST_LAKE')}",
-                fix="Make it, or set SALESCAST_LAKE (SALESCAST_STAGING for SageMaker's files) to a "
-                "prefix of one that exists.",
+                where=f"{where}: {bucket}" if bucket else where,
+                fix="Make it, or let the setting that names it (SALESCAST_LAKE, SALESCAST_STAGING "
+                "or another prefix) name one that exists; `salescast doctor` says which it is.",
             )
         return RunError(
             f"AWS answered {code}: {message}",

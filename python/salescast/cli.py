@@ -88,6 +88,7 @@ def _example(text: str) -> str:
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=_example("salescast demo"),
 )
+@click.version_option(package_name="salescast")
 def cli() -> None:
     """Weekly store sales forecasts from a dbt warehouse and DeepAR.
 
@@ -281,7 +282,7 @@ def ingest(
     metavar="N",
     help="Further windows to forecast, each a horizon before the last.",
 )
-@click.option("--resume", is_flag=True, help="Go on with the newest batch at its failed step.")
+@click.option("--resume", is_flag=True, help="Go on with the newest batch where it stopped.")
 @click.option("--trained-model", metavar="ID", help="Forecast with a model that is trained.")
 @_dry_run_option
 @_target_option

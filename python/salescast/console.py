@@ -16,6 +16,8 @@ from rich.table import Table
 DASH = "–"  # noqa: RUF001 - the en dash stands for "no value"
 DIGITS = f"-{DASH}0123456789"
 
+_WIDTH_OF_A_FILE = 200
+
 SECONDS_BETWEEN_LINES = 15.0
 """Without a terminal, long work tells its state this often, one line each."""
 
@@ -73,4 +75,6 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
         table.add_column(column, justify="right" if is_number else "left", overflow="fold")
     for row in rows:
         table.add_row(*(str(value) for value in row))
-    Console(highlight=False).print(table)
+    # A file or a pipe has no width, so nothing is folded for it.
+    width = None if Console().is_terminal else _WIDTH_OF_A_FILE
+    Console(highlight=False, width=width).print(table)

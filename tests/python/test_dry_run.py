@@ -25,7 +25,7 @@ OLD_WEEKS, NEW_WEEKS = 150, 30
 SAGEMAKER = {
     "SALESCAST_FORECASTER": "sagemaker",
     "SALESCAST_STAGING": "s3://a-bucket/staging",
-    "SALESCAST_SAGEMAKER_IMAGE": "123456789012.dkr.ecr.eu-north-1.amazonaws.com/salescast:1",
+    "SALESCAST_SAGEMAKER_IMAGE": "123456789012.dkr.ecr.us-east-1.amazonaws.com/salescast:1",
     "AWS_REGION": "us-east-1",
 }
 

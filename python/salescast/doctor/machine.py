@@ -155,7 +155,9 @@ def _forecaster(settings: Settings) -> Outcome:
     try:
         forecaster.check_ready()
     except UserError as error:
-        return warning(f"{error.what} ({error.where})", error.fix or "")
+        # Without the libraries of the local one, SQL models run all the same.
+        tell = failed if settings.forecaster == "sagemaker" else warning
+        return tell(f"{error.what} ({error.where})", error.fix or "")
     return ok(forecaster.program)
 
 

@@ -10,7 +10,7 @@ from salescast.errors import UserError
 from salescast.forecaster.local import LocalForecaster
 from salescast.forecaster.sagemaker.forecaster import SageMakerForecaster
 from salescast.forecaster.sagemaker.images import built_in_image
-from salescast.forecaster.sagemaker.settings import SageMakerSettings
+from salescast.forecaster.sagemaker.settings import SageMakerSettings, load_sagemaker_settings
 from salescast.models import Model
 from salescast.settings import load_settings
 
@@ -55,6 +55,8 @@ def test_settings_that_fit_are_ready() -> None:
         ),
         ({"train_instance_type": "ml.c5.huge"}, "SALESCAST_SAGEMAKER_TRAIN_INSTANCE_TYPE"),
         ({"region": "mx-central-1"}, "AWS_REGION"),
+        ({"image": OURS, "region": "us-east-1"}, "SALESCAST_SAGEMAKER_IMAGE"),
+        ({"image": "salescast:1"}, "SALESCAST_SAGEMAKER_IMAGE"),
     ],
 )
 def test_what_cannot_work_is_refused_early(changes: dict[str, Any], where: str) -> None:
@@ -62,6 +64,13 @@ def test_what_cannot_work_is_refused_early(changes: dict[str, Any], where: str) 
         forecaster(**changes).check_ready()
     assert where in str(caught.value.where)
     assert caught.value.fix
+
+
+def test_a_role_that_is_none_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SALESCAST_SAGEMAKER_ROLE_ARN", "salescast-jobs")
+    with pytest.raises(UserError, match="SALESCAST_SAGEMAKER_ROLE_ARN") as caught:
+        load_sagemaker_settings()
+    assert "arn:aws:iam::" in str(caught.value.fix)
 
 
 def test_extensions_are_for_our_image_only() -> None:

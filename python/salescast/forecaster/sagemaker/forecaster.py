@@ -17,7 +17,7 @@ from salescast.deepar.contract import SAGEMAKER_HYPERPARAMETERS
 from salescast.errors import UserError
 from salescast.forecaster import JobUsage, StopJob, TrainingJob, TransformJob, UnusableOutput
 from salescast.forecaster.sagemaker.checking import check_request
-from salescast.forecaster.sagemaker.images import built_in_image, is_built_in
+from salescast.forecaster.sagemaker.images import built_in_image, check_image, is_built_in
 from salescast.forecaster.sagemaker.jobs import TRAINING, TRANSFORM, Jobs
 from salescast.forecaster.sagemaker.prices import read_prices
 from salescast.forecaster.sagemaker.requests import Request, Requests, Staging
@@ -105,6 +105,8 @@ class SageMakerForecaster:
                 where="SALESCAST_SAGEMAKER_ROLE_ARN",
                 fix="Set it to a role's ARN; docs/sagemaker.md has the rights it needs.",
             )
+        if settings.image is not None:
+            check_image(settings.image, str(self._session.region_name))
         if bool(settings.subnets) != bool(settings.security_groups):
             raise UserError(
                 "A VPC needs both subnets and security groups.",

@@ -57,6 +57,7 @@ _SUFFIXES = {
     "us-isob-": "sc2s.sgov.gov",
     "us-isof-": "csp.hci.ic.gov",
 }
+_ECR = re.compile(r"\d{12}\.dkr\.ecr(?:-fips)?\.([a-z0-9-]+)\.[a-z0-9.]+/\S+")
 _BUILT_IN = re.compile(rf"\.dkr\.ecr\.[^/]+/(?:.+/)?{REPOSITORY}(?:[:@]|$)")
 
 
@@ -77,6 +78,28 @@ def built_in_image(region: str) -> str:
         (text for start, text in _SUFFIXES.items() if region.startswith(start)), "amazonaws.com"
     )
     return f"{ACCOUNTS[region]}.dkr.ecr.{region}.{suffix}/{REPOSITORY}:{VERSION}"
+
+
+def check_image(image: str, region: str) -> None:
+    """Refuse an image that a job of the region could not pull.
+
+    Raises:
+        UserError: It is not in ECR, or in another region.
+    """
+    found = _ECR.fullmatch(image)
+    if found is None:
+        raise UserError(
+            f"{image} is no image in ECR, from where alone SageMaker's jobs pull.",
+            where="SALESCAST_SAGEMAKER_IMAGE",
+            fix=f"Push it (deploy/image/README.md) and give its URI, as "
+            f"123456789012.dkr.ecr.{region}.amazonaws.com/salescast:1.",
+        )
+    if found[1] != region:
+        raise UserError(
+            f"The image is in {found[1]}, the jobs are in {region}.",
+            where="SALESCAST_SAGEMAKER_IMAGE",
+            fix=f"Push it to ECR in {region} too, or set AWS_REGION to {found[1]}.",
+        )
 
 
 def is_built_in(program: str) -> bool:

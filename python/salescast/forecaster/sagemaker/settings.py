@@ -11,6 +11,12 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from salescast.errors import UserError
 
 PREFIX = "SALESCAST_SAGEMAKER_"
+_WANTED = {
+    "role_arn": "Give the role's ARN, as arn:aws:iam::123456789012:role/salescast-jobs.",
+    "train_instance_type": "Give a machine as SageMaker names it, as ml.c5.2xlarge.",
+    "transform_instance_type": "Give a machine as SageMaker names it, as ml.m5.xlarge.",
+}
+"""What to give where a pattern would say little."""
 
 
 def _listed(value: Any) -> Any:
@@ -101,5 +107,5 @@ def load_sagemaker_settings() -> SageMakerSettings:
         raise UserError(
             f"{PREFIX}{name.upper()} has a value that is not allowed: {first.get('input')!r}.",
             where="environment",
-            fix=f"{first['msg']}.",
+            fix=_WANTED.get(name, f"{first['msg']}."),
         ) from error
