@@ -208,9 +208,11 @@ def test_a_second_is_told_who_holds_it_and_what_to_do(
 
 def test_signs_of_life_are_given_again_and_again(lake: Prefix, start: Callable[..., Other]) -> None:
     start_holder(start, lake)
+    seen = [version(lake)]
     for _ in range(2):
-        before = version(lake)
-        wait_for(lambda before=before: version(lake) not in (before, None))
+        wait_for(lambda: version(lake) not in (seen[-1], None))
+        seen.append(version(lake))
+    assert len(set(seen)) == 3
 
 
 def test_of_many_processes_at_once_one_gets_it(lake: Prefix, start: Callable[..., Other]) -> None:

@@ -93,12 +93,24 @@ def test_a_log_goes_on_in_the_stream_of_its_name(quick: Served) -> None:
         log = JobLog(quick.logs, "/aws/sagemaker/TrainingJobs", "same-name")
         log.add(f"line {n}")
         log.flush(now=True)
+    # The five may have begun in more than one second, which is a part of the stream's name.
+    group = {"logGroupName": "/aws/sagemaker/TrainingJobs"}
+    streams = quick.logs.describe_log_streams(**group, logStreamNamePrefix="same-name/")
+    lines = [
+        event["message"]
+        for stream in streams["logStreams"]
+        for event in quick.logs.get_log_events(
+            **group, logStreamName=stream["logStreamName"], startFromHead=True
+        )["events"]
+    ]
+    assert sorted(lines) == [f"line {n}" for n in range(5)]
 
 
-def test_a_job_goes_on_without_its_log() -> None:
+def test_a_job_goes_on_without_its_log(caplog: pytest.LogCaptureFixture) -> None:
     log = JobLog(client("logs", "http://127.0.0.1:1"), "group", "job")
     log.add("line")
     log.flush(now=True)
+    assert "the log of job/algo-1-" in caplog.text
 
 
 def test_nothing_follows_the_request_to_stop_but_the_end(quick: Served) -> None:
