@@ -12,7 +12,7 @@ from local_aws.artifacts import missing
 from local_aws.stack import Stack, running_stack
 
 from .shop import Shop
-from .warehouse import Athena
+from .warehouse import NO_TESTS, Athena
 
 _not_run: list[str] = []
 
@@ -41,7 +41,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture(scope="session")
 def shop(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Shop:
     """A small chain with a forecast and a backtest; each test goes on with it as it is."""
-    made = Shop(Athena(stack, "shop", tmp_path_factory.mktemp("shop")))
+    made = Shop(Athena(stack, "shop", tmp_path_factory.mktemp("shop"), variables=NO_TESTS))
     made.land_weeks(130)
     made.command("run", "--model", "snaive_52", "--backtests", "1")
     return made

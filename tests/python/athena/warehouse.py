@@ -6,8 +6,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,9 @@ import boto3
 from local_aws.stack import Stack
 
 REPOSITORY = Path(__file__).parents[3]
+# For dbt, however it is started. Data tests write nothing and take a third of a build; those of a
+# whole week on Athena run in test_equality.py.
+NO_TESTS = {"DBT_RESOURCE_TYPES": "model seed"}
 
 
 @dataclass(frozen=True)
@@ -24,12 +27,14 @@ class Athena:
 
     name: prefix of the databases and of everything in the bucket.
     folder: a local folder for dbt's own files and for what is read back.
+    variables: more of what a process gets.
     """
 
     stack: Stack
     name: str
     folder: Path
     project: Path = REPOSITORY
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -43,6 +48,7 @@ class Athena:
             "SALESCAST_SCHEMA": self.name,
             "SALESCAST_ATHENA_POLL_SECONDS": "0.1",
             "SALESCAST_PROJECT_DIR": str(self.project),
+            **self.variables,
         }
 
     def client(self, service: str) -> Any:
