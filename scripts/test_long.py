@@ -22,9 +22,10 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "test_long.json"
 # What `--long` makes longer: all else is the same in `make test`.
 SUITES = {
-    "athena": ("tests/python/athena/test_builds.py", "tests/python/athena/test_equality.py"),
-    "sagemaker": ("tests/python/sagemaker",),
-    "properties": ("tests/python/test_contract_properties.py",),
+    "athena": "tests/python/athena/test_builds.py",
+    "equality": "tests/python/athena/test_equality.py",
+    "sagemaker": "tests/python/sagemaker",
+    "properties": "tests/python/test_contract_properties.py",
 }
 
 
@@ -43,7 +44,7 @@ def _run(name: str) -> int:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "junit.xml")
         command = [
-            *(sys.executable, "-m", "pytest", "--long", *SUITES[name]),
+            *(sys.executable, "-m", "pytest", "--long", SUITES[name]),
             *("-v", "--junitxml", str(report), "--override-ini", "junit_family=xunit2"),
         ]
         status = subprocess.run(command, cwd=ROOT).returncode

@@ -171,11 +171,13 @@ class Reader(threading.Thread):
 
     def digest(self, name: str) -> str:
         """Number of rows and a checksum of all values of a table."""
-        return str(self._athena.rows(self._queries[name]))
+        ((_, *rest),) = self._athena.rows(self._queries[name])
+        return str(rest)
 
     def digests(self) -> dict[str, str]:
         """All tables as they are now."""
-        return {name: self.digest(name) for name in self._queries}
+        rows = self._athena.rows(" union all ".join(self._queries.values()))
+        return {str(name): str(rest) for name, *rest in rows}
 
     def halves(self, before: dict[str, str], after: dict[str, str]) -> list[tuple[str, str]]:
         """What was read since it was asked last and is neither state, as table and digest."""
@@ -193,4 +195,4 @@ def _digest_sql(athena: Athena, name: str) -> str:
         f"cast({each['Name']} as real)" if each["Type"] == "double" else each["Name"]
         for each in found["StorageDescriptor"]["Columns"]
     ]
-    return f"select count(*), checksum(row({', '.join(columns)})) from {name}"
+    return f"select '{name}', count(*), checksum(row({', '.join(columns)})) from {name}"

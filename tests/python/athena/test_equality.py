@@ -6,7 +6,6 @@ import gzip
 import json
 import os
 import re
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from sagemaker.cloud import jobs_of, of_stack
 from local_aws.stack import Stack
 from salescast.cli import cli
 from salescast.export import RunFiles
-from salescast.lake import Lake, sql_text
+from salescast.lake import Lake
 from salescast.settings import load_settings
 from salescast.warehouse import open_warehouse
 
@@ -30,8 +29,6 @@ from .warehouse import NO_TESTS, REPOSITORY, Athena
 
 WALMART = Path(os.environ.get("SALESCAST_WALMART_DIR", REPOSITORY.parent / "shared/data/walmart"))
 NO_WALMART = f"NOT CHECKED on real data: there is no {WALMART}/train.csv*"
-# Of each type one at least; --long takes all 45.
-SOME_STORES = ("1", "7", "30", "33")
 
 MANIFEST = "dbt/target/manifest.json"
 
@@ -108,43 +105,36 @@ def week_on_athena(athena: Athena, duck: dict[str, str]) -> str:
     return printed
 
 
-def some_stores_of_walmart(folder: Path) -> Path:
-    """The files of Walmart, cut to a few stores."""
-    folder.mkdir()
-    for source in WALMART.glob("*.csv*"):
-        if source.name.startswith("stores"):
-            shutil.copyfile(source, folder / source.name)
-            continue
-        rows = f"""select * from read_csv({sql_text(str(source))}, all_varchar = true)
-            where "Store" in {SOME_STORES}"""
-        target = folder / f"{source.name.split('.')[0]}.csv"
-        duckdb.sql(f"copy ({rows}) to {sql_text(str(target))} (header)")
-    return folder
-
-
-def week_on_duckdb(athena: Athena, duck: dict[str, str], source: Path) -> str:
+def week_on_duckdb(athena: Athena, duck: dict[str, str]) -> str:
     """A week of Walmart on DuckDB, and Athena built on the lake it left."""
-    salescast(duck, "ingest", source, "--mapping", "walmart")
+    salescast(duck, "ingest", WALMART, "--mapping", "walmart")
     week = ("--model", "snaive_52", "--horizon", "39", "--backtests", "1")
     printed = salescast(duck, "run", *week)
     land_second_model(Path(duck["SALESCAST_HOME"]))
     salescast(duck, "build")
     athena.copy_lake(Path(duck["SALESCAST_HOME"]) / "lake")
-    # The data tests have passed on DuckDB; that Athena takes them is shown by the small chain.
     replace(athena, variables=NO_TESTS).build()
     return printed
 
 
-@pytest.fixture(scope="module", params=["simulated", "walmart"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """The made-up chain; with --long Walmart too, which takes minutes more."""
+    if "pair" in metafunc.fixturenames:
+        chains = ["simulated"]
+        if metafunc.config.getoption("--long") and metafunc.function is not test_a_week_on_athena:
+            chains.append("walmart")
+        metafunc.parametrize("pair", chains, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
 def pair(
     request: pytest.FixtureRequest,
     stack: Stack,
     tmp_path_factory: pytest.TempPathFactory,
-    is_long: bool,
 ) -> Pair:
     """Both warehouses on one lake, with a forecast and a backtest of two models."""
     if request.param == "walmart" and not any(WALMART.glob("train.csv*")):
-        pytest.skip(NO_WALMART)
+        pytest.fail(NO_WALMART)
     name = f"same_{request.param}"
     folder = tmp_path_factory.mktemp(request.param)
     home = folder / "duckdb"
@@ -155,12 +145,10 @@ def pair(
         "SALESCAST_SCHEMA": name,
         "SALESCAST_PROJECT_DIR": str(project),
         "SALESCAST_FORECASTER": "local",
+        **NO_TESTS,
     }
-    if request.param == "simulated":
-        printed = week_on_athena(athena, duck)
-    else:
-        source = WALMART if is_long else some_stores_of_walmart(folder / "source")
-        printed = week_on_duckdb(athena, duck, source)
+    make = week_on_athena if request.param == "simulated" else week_on_duckdb
+    printed = make(athena, duck)
     nodes = json.loads((home / MANIFEST).read_text(encoding="utf-8"))["nodes"].values()
     models = [node for node in nodes if node["resource_type"] == "model"]
     return Pair(home, athena, models, printed)
@@ -231,8 +219,7 @@ def lines_of(*paths: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("pair", ["simulated"], indirect=True)
-def test_a_week_on_athena_tells_its_cost_and_writes_the_report(pair: Pair) -> None:
+def test_a_week_on_athena(pair: Pair) -> None:
     # Two cutoffs, each with a job that trains and one that predicts.
     (batch,) = (pair.athena.folder / "batches").glob("*/batch.json")
     assert list(jobs_of(pair.athena.stack, batch.parent.name).values()) == ["Completed"] * 4
