@@ -32,7 +32,7 @@ demo: install ## simulate a chain, forecast it, show the accuracy and write a re
 
 test: install lint lint-athena types dbt pytest ## everything that CI runs
 
-test-long: install ## the tests of kills and faults with all their cases (about two hours); keeps the result in benchmarks/results/
+test-long: install ## kills and faults in all their cases, Walmart on Athena (about two hours); keeps the result in benchmarks/results/
 	$(BIN)/python scripts/test_long.py
 
 lint: install ## SQL and Python style
