@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from end_to_end.project import project_with_tiny_model
+from sagemaker.cloud import of_stack
 
 from local_aws.artifacts import missing
 from local_aws.stack import Stack, running_stack
 
-from .shop import Shop
+from .shop import HORIZON, Shop
 from .warehouse import NO_TESTS, Athena
 
 _not_run: list[str] = []
@@ -23,7 +25,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.line(f"NOT RUN: {reason}", red=True)
 
 
-@pytest.fixture(scope="session")
+# Not for the whole session: an idle Trino takes memory and some of the processor.
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A running local AWS; one that LOCAL_AWS_HOME names is used as it is."""
     if home := os.environ.get("LOCAL_AWS_HOME"):
@@ -38,10 +41,14 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shop(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    """A small chain with a forecast and a backtest; each test goes on with it as it is."""
-    made = Shop(Athena(stack, "shop", tmp_path_factory.mktemp("shop"), variables=NO_TESTS))
+    """A chain with a week's forecast and a backtest; each test goes on with it as it is."""
+    folder = tmp_path_factory.mktemp("shop")
+    project = project_with_tiny_model(folder / "project")
+    variables = of_stack(stack, "shop") | NO_TESTS
+    made = Shop(Athena(stack, "shop", folder / "home", project, variables))
     made.land_weeks(130)
-    made.command("run", "--model", "snaive_52", "--backtests", "1")
+    week = ("--model", "tiny", "--horizon", str(HORIZON), "--backtests", "1")
+    made.printed = made.command("run", *week)
     return made

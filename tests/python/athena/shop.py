@@ -1,11 +1,12 @@
-"""A small chain on Athena that gets new and restated weeks, and what its readers see."""
+"""A made-up chain on Athena that gets new and restated weeks, and what its readers see."""
 
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -15,28 +16,32 @@ from typing import Any
 import duckdb
 import requests
 from click.testing import CliRunner
-from end_to_end.sources import amount, weeks, write_csv, write_mapping
 
 from salescast.cli import cli
 from salescast.lake import sql_text
 
 from .comparison import compare
-from .warehouse import Athena
+from .warehouse import REPOSITORY, Athena
 
-HEADER = ("store", "department", "date", "sales")
-FIRST_WEEK = date(2024, 1, 6)
-SERIES = [(store, department) for store in ("1", "2") for department in ("a", "b", "c")]
-HORIZON = 13
+# As `salescast simulate` writes them.
+WEEKS_MADE = 160
+FIRST_WEEK = date(2023, 10, 14)
+N_SERIES = 6
+HORIZON = 8
 
 Tables = dict[str, list[Path]]
 
 
 @dataclass
 class Shop:
-    """The chain; `n_weeks` are landed."""
+    """The chain; `n_weeks` are landed.
+
+    printed: what the command printed that made its first forecasts.
+    """
 
     athena: Athena
     n_weeks: int = 0
+    printed: str = field(default="", repr=False)
     restated: int = field(default=0, repr=False)
 
     def command(self, *arguments: str | Path, code: int = 0, **variables: str) -> str:
@@ -49,37 +54,50 @@ class Shop:
         assert "unexpected" not in result.output
         return result.output
 
-    def land(self, rows: Sequence[tuple[str, str, date, str]]) -> None:
-        """Land rows as one more file."""
+    def land(self, rows: str) -> None:
+        """Land the rows of a query on `chain`, all made-up sales, as one more file."""
         folder = self.athena.folder / "source"
-        mapping = folder / "shop.yml"
-        if not mapping.exists():
-            write_mapping(mapping, grain="weekly", week_ends_on="saturday")
-            write_csv(folder / "stores.csv", ["store"], [["1"], ["2"]])
+        if not self.made.exists():
+            size = ("--stores", "2", "--departments", "3", "--weeks", str(WEEKS_MADE))
+            self.command("simulate", self.made, *size)
+            folder.mkdir(parents=True)
+            for name in ("related.csv", "stores.csv", "departments.csv"):
+                shutil.copyfile(self.made / name, folder / name)
+            text = (REPOSITORY / "mappings" / "demo.yml").read_text(encoding="utf-8")
+            assert text.count("sales.csv*") == 1
+            (folder / "shop.yml").write_text(text.replace("sales.csv*", "sales_*.csv"))
         n_files = len(list(folder.glob("sales_*.csv")))
-        write_csv(folder / f"sales_{n_files}.csv", HEADER, rows)
-        self.command("ingest", folder, "--mapping", mapping)
+        to = sql_text(str(folder / f"sales_{n_files}.csv"))
+        duckdb.sql(f"copy (with {self._chain} {rows}) to {to} (header)")
+        self.command("ingest", folder, "--mapping", folder / "shop.yml")
 
     def land_weeks(self, n: int, *, restate: bool = False) -> None:
         """Land the next weeks of all series, with `restate` a past week of all series too."""
-        labels = weeks(FIRST_WEEK, self.n_weeks + n)
-        rows = [
-            (*series, labels[week], amount(100 * (level + 1), week))
-            for level, series in enumerate(SERIES)
-            for week in range(self.n_weeks, self.n_weeks + n)
-        ]
-        # Not the label of a week, so that one row is rejected.
-        rows.append(("1", "a", labels[-1] - timedelta(days=1), "1"))
+        first = self.last_week + timedelta(days=1)
+        self.n_weeks += n
+        rows = [f"select * from chain where date between '{first}' and '{self.last_week}'"]
+        # One row is rejected.
+        rows.append("(select * replace ('soon' as date) from chain limit 1)")
         if restate:
             # A week that a backtest has forecast, so that its errors change too.
             self.restated += 1
-            label = labels[self.n_weeks - 1 - self.restated % HORIZON]
-            rows += [
-                (*series, label, f"{500 + self.restated + level}.25")
-                for level, series in enumerate(SERIES)
-            ]
-        self.land(rows)
-        self.n_weeks += n
+            last = self.last_week - timedelta(weeks=n + self.restated % HORIZON)
+            changed = f"cast(try_cast(sales as double) + {self.restated} as varchar)"
+            rows.append(
+                f"select * replace ({changed} as sales) from chain"
+                f" where date between '{last - timedelta(days=6)}' and '{last}'"
+            )
+        self.land(" union all ".join(rows))
+
+    @property
+    def made(self) -> Path:
+        """Folder of the chain's files, of which the shop lands some weeks after the others."""
+        return self.athena.folder / "made"
+
+    @property
+    def _chain(self) -> str:
+        sales = sql_text(str(self.made / "sales.csv.gz"))
+        return f"chain as (select * from read_csv({sales}, all_varchar = true))"
 
     @property
     def last_week(self) -> date:

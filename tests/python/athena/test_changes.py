@@ -15,7 +15,7 @@ from salescast.errors import RunError
 from salescast.settings import load_settings
 from salescast.warehouse import open_warehouse
 
-from .shop import FIRST_WEEK, Reader, Shop, differences
+from .shop import FIRST_WEEK, N_SERIES, Reader, Shop, differences
 from .warehouse import REPOSITORY, Athena
 
 COMPARED = "shop_marts.fct_forecast_vs_actual"
@@ -170,13 +170,14 @@ def test_a_full_refresh_of_tables_is_refused(shop: Shop) -> None:
 @pytest.mark.timeout(900)
 def test_older_sales_and_a_past_cutoff_come_in(shop: Shop) -> None:
     older = FIRST_WEEK - timedelta(weeks=1)
-    shop.land([("1", "a", older, "77.5"), ("2", "a", older, "78.5")])
+    one_day = f"from chain where date = '{FIRST_WEEK}' and department = 'toys'"
+    shop.land(f"select * replace ('{older}' as date, '77.5' as sales) {one_day}")
     cutoff = shop.last_week - timedelta(weeks=30)
     n_before = n_rows(shop.athena, "shop_marts.fct_forecast")
     shop.command("backtest", "--cutoff", str(cutoff), "--horizon", "4", "--model", "snaive_52")
-    assert n_rows(shop.athena, "shop_marts.fct_forecast") == n_before + 6 * 4
+    assert n_rows(shop.athena, "shop_marts.fct_forecast") == n_before + N_SERIES * 4
     passed = f"cutoff_date = date '{cutoff}' and actual is not null"
-    assert n_rows(shop.athena, COMPARED, passed) == 6 * 4
+    assert n_rows(shop.athena, COMPARED, passed) == N_SERIES * 4
     # The build that failed above is made good by this one.
     older_week = f"week_end_date = date '{older}' and is_observed"
     assert n_rows(shop.athena, "shop_marts.fct_weekly_sales", older_week) == 2

@@ -14,7 +14,6 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
-from end_to_end.project import project_with_tiny_model
 from sagemaker.cloud import jobs_of, of_stack
 
 from local_aws.stack import Stack
@@ -25,6 +24,7 @@ from salescast.settings import load_settings
 from salescast.warehouse import open_warehouse
 
 from .comparison import compare
+from .shop import Shop
 from .warehouse import NO_TESTS, REPOSITORY, Athena
 
 WALMART = Path(os.environ.get("SALESCAST_WALMART_DIR", REPOSITORY.parent / "shared/data/walmart"))
@@ -40,7 +40,6 @@ class Pair:
     home: Path
     athena: Athena
     models: list[dict[str, Any]]
-    printed: str
 
     def differences(self, model: dict[str, Any]) -> list[str]:
         """What differs in a model's relation; the first few rows of each column."""
@@ -90,68 +89,59 @@ def land_second_model(home: Path) -> None:
             lake.append_query(connection, table, f"{rows} where run_id = '{run_id}'", name=name)
 
 
-def week_on_athena(athena: Athena, duck: dict[str, str]) -> str:
-    """A week of a made-up chain on Athena and SageMaker, and DuckDB built on the lake it left."""
-    data = athena.folder / "data"
-    chain = ("--stores", "3", "--departments", "4", "--weeks", "130")
-    salescast(athena.environment, "simulate", data, *chain)
-    salescast(athena.environment, "ingest", data, "--mapping", "demo")
-    week = ("--model", "tiny", "--horizon", "8", "--backtests", "1")
-    printed = salescast(athena.environment, "run", *week)
-    # The batch's last steps were landed after its own build.
-    athena.dbt("run", "--select", "rpt_batches")
-    athena.fetch_lake(Path(duck["SALESCAST_HOME"]) / "lake")
+def shop_on_duckdb(shop: Shop, duck: dict[str, str]) -> None:
+    """DuckDB built on the lake of the shop, as its last build left it."""
+    # A batch's last steps are landed after its own build.
+    shop.athena.dbt("run", "--select", "rpt_batches")
+    shop.athena.fetch_lake(Path(duck["SALESCAST_HOME"]) / "lake")
     salescast(duck, "build")
-    return printed
 
 
-def week_on_duckdb(athena: Athena, duck: dict[str, str]) -> str:
+def week_on_duckdb(athena: Athena, duck: dict[str, str]) -> None:
     """A week of Walmart on DuckDB, and Athena built on the lake it left."""
     salescast(duck, "ingest", WALMART, "--mapping", "walmart")
     week = ("--model", "snaive_52", "--horizon", "39", "--backtests", "1")
-    printed = salescast(duck, "run", *week)
+    salescast(duck, "run", *week)
     land_second_model(Path(duck["SALESCAST_HOME"]))
     salescast(duck, "build")
     athena.copy_lake(Path(duck["SALESCAST_HOME"]) / "lake")
-    replace(athena, variables=NO_TESTS).build()
-    return printed
+    athena.build()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """The made-up chain; with --long Walmart too, which takes minutes more."""
     if "pair" in metafunc.fixturenames:
-        chains = ["simulated"]
-        if metafunc.config.getoption("--long") and metafunc.function is not test_a_week_on_athena:
-            chains.append("walmart")
+        chains = ["shop", "walmart"] if metafunc.config.getoption("--long") else ["shop"]
         metafunc.parametrize("pair", chains, indirect=True, scope="module")
 
 
 @pytest.fixture(scope="module")
-def pair(
-    request: pytest.FixtureRequest,
-    stack: Stack,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Pair:
-    """Both warehouses on one lake, with a forecast and a backtest of two models."""
-    if request.param == "walmart" and not any(WALMART.glob("train.csv*")):
-        pytest.fail(NO_WALMART)
-    name = f"same_{request.param}"
+def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    """Both warehouses on one lake, with forecasts and backtests of two models."""
+    is_walmart = request.param == "walmart"
     folder = tmp_path_factory.mktemp(request.param)
     home = folder / "duckdb"
-    project = project_with_tiny_model(folder / "project")
-    athena = Athena(stack, name, folder / "athena", project, of_stack(stack, name))
+    if is_walmart:
+        if not any(WALMART.glob("train.csv*")):
+            pytest.fail(NO_WALMART)
+        stack: Stack = request.getfixturevalue("stack")
+        athena = Athena(stack, "walmart", folder / "athena", variables=NO_TESTS)
+    else:
+        shop: Shop = request.getfixturevalue("shop")
+        athena = shop.athena
     duck = {
         "SALESCAST_HOME": str(home),
-        "SALESCAST_SCHEMA": name,
-        "SALESCAST_PROJECT_DIR": str(project),
+        "SALESCAST_SCHEMA": athena.name,
+        "SALESCAST_PROJECT_DIR": str(athena.project),
         "SALESCAST_FORECASTER": "local",
         **NO_TESTS,
     }
-    make = week_on_athena if request.param == "simulated" else week_on_duckdb
-    printed = make(athena, duck)
+    if is_walmart:
+        week_on_duckdb(athena, duck)
+    else:
+        shop_on_duckdb(shop, duck)
     nodes = json.loads((home / MANIFEST).read_text(encoding="utf-8"))["nodes"].values()
-    models = [node for node in nodes if node["resource_type"] == "model"]
-    return Pair(home, athena, models, printed)
+    return Pair(home, athena, [node for node in nodes if node["resource_type"] == "model"])
 
 
 @pytest.mark.timeout(1200)
@@ -219,18 +209,22 @@ def lines_of(*paths: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.timeout(1200)
-def test_a_week_on_athena(pair: Pair) -> None:
+def test_data_tests_pass_on_athena(shop: Shop) -> None:
+    with_tests = replace(shop.athena, variables=of_stack(shop.athena.stack, "shop"))
+    with_tests.dbt("test", "--exclude-resource-type", "unit_test")
+
+
+def test_a_week_on_athena_and_sagemaker_tells_its_jobs_and_its_cost(shop: Shop) -> None:
+    first = min((shop.athena.folder / "batches").glob("*/batch.json")).parent.name
     # Two cutoffs, each with a job that trains and one that predicts.
-    (batch,) = (pair.athena.folder / "batches").glob("*/batch.json")
-    assert list(jobs_of(pair.athena.stack, batch.parent.name).values()) == ["Completed"] * 4
-    steps = [line for line in pair.printed.splitlines() if " MB scanned by " in line]
+    assert list(jobs_of(shop.athena.stack, first).values()) == ["Completed"] * 4
+    steps = [line for line in shop.printed.splitlines() if " MB scanned by " in line]
     assert {line.split(":")[0].split()[0] for line in steps} >= {
         *("request", "build", "resolve", "export", "publish", "in")
     }
     total = re.search(
-        r"in all: ([0-9.,]+) MB scanned by [0-9]+ statements, about [$]", pair.printed
+        r"in all: ([0-9.,]+) MB scanned by [0-9]+ statements, about [$]", shop.printed
     )
     assert total is not None
     assert float(total[1].replace(",", "")) > 1
-    printed = salescast(pair.athena.environment, "report")
-    assert "Report written" in printed
+    assert "Report written" in shop.command("report")

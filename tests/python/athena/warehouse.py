@@ -16,8 +16,8 @@ import boto3
 from local_aws.stack import Stack
 
 REPOSITORY = Path(__file__).parents[3]
-# For dbt, however it is started. Data tests write nothing and take a third of a build; those of a
-# whole week on Athena run in test_equality.py.
+# For dbt, however it is started. Data tests write nothing and take a third of a build; they are run
+# once, in test_equality.py.
 NO_TESTS = {"DBT_RESOURCE_TYPES": "model seed"}
 
 
