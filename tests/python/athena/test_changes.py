@@ -170,8 +170,11 @@ def test_a_full_refresh_of_tables_is_refused(shop: Shop) -> None:
 @pytest.mark.timeout(900)
 def test_older_sales_and_a_past_cutoff_come_in(shop: Shop) -> None:
     older = FIRST_WEEK - timedelta(weeks=1)
-    one_day = f"from chain where date = '{FIRST_WEEK}' and department = 'toys'"
-    shop.land(f"select * replace ('{older}' as date, '77.5' as sales) {one_day}")
+    earlier = "cast(try_cast(date as date) - 7 as varchar) as date"
+    shop.land(
+        f"select * replace ({earlier}) from chain where department = 'toys'"
+        f" and date between '{FIRST_WEEK - timedelta(days=6)}' and '{FIRST_WEEK}'"
+    )
     cutoff = shop.last_week - timedelta(weeks=30)
     n_before = n_rows(shop.athena, "shop_marts.fct_forecast")
     shop.command("backtest", "--cutoff", str(cutoff), "--horizon", "4", "--model", "snaive_52")
