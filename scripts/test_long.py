@@ -1,4 +1,4 @@
-"""Run the tests of chance with all their cases and keep what came of them, with its date.
+"""Run what `make test` has in a short form, and keep what came of it, with its date.
 
 Run from the repository: `make test-long`, or one suite: `python scripts/test_long.py athena`. The
 result is `benchmarks/results/test_long.json`, where a suite's entry is replaced by its last run;
