@@ -9,9 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sagemaker.cloud import of_stack
 
 from .shop import N_SERIES, Reader, Shop, differences
 
@@ -75,6 +77,12 @@ def test_a_killed_build_leaves_whole_tables_and_a_rerun_finishes_it(
     record_property("reads_by_others", reader.n_reads)
     assert n_killed == wanted
     assert shop.differences_from_duckdb(tmp_path / "duckdb") == {}
+
+
+@pytest.mark.timeout(1200)
+def test_data_tests_pass_on_athena(shop: Shop) -> None:
+    with_tests = replace(shop.athena, variables=of_stack(shop.athena.stack, "shop"))
+    with_tests.dbt("test", "--exclude-resource-type", "unit_test")
 
 
 def build_by_dbt(shop: Shop) -> subprocess.Popen[bytes]:

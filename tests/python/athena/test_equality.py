@@ -6,7 +6,7 @@ import gzip
 import json
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
-from sagemaker.cloud import jobs_of, of_stack
+from sagemaker.cloud import jobs_of
 
 from local_aws.stack import Stack
 from salescast.cli import cli
@@ -206,12 +206,6 @@ def lines_of(*paths: Path) -> list[dict[str, Any]]:
     records = (json.loads(line) for line in lines)
     # Codes and sales tell a series; the features are most of a record.
     return sorted(records, key=lambda r: json.dumps([r["cat"], r["start"], r["target"]]))
-
-
-@pytest.mark.timeout(1200)
-def test_data_tests_pass_on_athena(shop: Shop) -> None:
-    with_tests = replace(shop.athena, variables=of_stack(shop.athena.stack, "shop"))
-    with_tests.dbt("test", "--exclude-resource-type", "unit_test")
 
 
 def test_a_week_on_athena_and_sagemaker_tells_its_jobs_and_its_cost(shop: Shop) -> None:

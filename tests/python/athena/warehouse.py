@@ -17,7 +17,7 @@ from local_aws.stack import Stack
 
 REPOSITORY = Path(__file__).parents[3]
 # For dbt, however it is started. Data tests write nothing and take a third of a build; they are run
-# once, in test_equality.py.
+# once, in test_builds.py.
 NO_TESTS = {"DBT_RESOURCE_TYPES": "model seed"}
 
 
