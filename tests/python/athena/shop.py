@@ -57,19 +57,23 @@ class Shop:
     def land(self, rows: str) -> None:
         """Land the rows of a query on `chain`, all made-up sales, as one more file."""
         folder = self.athena.folder / "source"
-        if not self.made.exists():
-            size = ("--stores", "2", "--departments", "3", "--weeks", str(WEEKS_MADE))
-            self.command("simulate", self.made, *size)
-            folder.mkdir(parents=True)
-            for name in ("related.csv", "stores.csv", "departments.csv"):
-                shutil.copyfile(self.made / name, folder / name)
-            text = (REPOSITORY / "mappings" / "demo.yml").read_text(encoding="utf-8")
-            assert text.count("sales.csv*") == 1
-            (folder / "shop.yml").write_text(text.replace("sales.csv*", "sales_*.csv"))
+        if not folder.exists():
+            self._make_chain(folder)
         n_files = len(list(folder.glob("sales_*.csv")))
         to = sql_text(str(folder / f"sales_{n_files}.csv"))
         duckdb.sql(f"copy (with {self._chain} {rows}) to {to} (header)")
         self.command("ingest", folder, "--mapping", folder / "shop.yml")
+
+    def _make_chain(self, folder: Path) -> None:
+        """Everything but the sales into the folder, which are landed some weeks at a time."""
+        size = ("--stores", "2", "--departments", "3", "--weeks", str(WEEKS_MADE))
+        self.command("simulate", self.made, *size)
+        folder.mkdir(parents=True)
+        for name in ("related.csv", "stores.csv", "departments.csv"):
+            shutil.copyfile(self.made / name, folder / name)
+        text = (REPOSITORY / "mappings" / "demo.yml").read_text(encoding="utf-8")
+        assert text.count("sales.csv*") == 1
+        (folder / "shop.yml").write_text(text.replace("sales.csv*", "sales_*.csv"))
 
     def land_weeks(self, n: int, *, restate: bool = False) -> None:
         """Land the next weeks of all series, with `restate` a past week of all series too."""
@@ -91,7 +95,7 @@ class Shop:
 
     @property
     def made(self) -> Path:
-        """Folder of the chain's files, of which the shop lands some weeks after the others."""
+        """Folder of the chain's files."""
         return self.athena.folder / "made"
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -82,7 +83,9 @@ def test_a_killed_build_leaves_whole_tables_and_a_rerun_finishes_it(
 @pytest.mark.timeout(1200)
 def test_data_tests_pass_on_athena(shop: Shop) -> None:
     with_tests = replace(shop.athena, variables=of_stack(shop.athena.stack, "shop"))
-    with_tests.dbt("test", "--exclude-resource-type", "unit_test")
+    printed = with_tests.dbt("test", "--exclude-resource-type", "unit_test")
+    (done,) = re.findall(r"PASS=([0-9]+) WARN=([0-9]+) ERROR=0 SKIP=0", printed)
+    assert sum(map(int, done)) > 60
 
 
 def build_by_dbt(shop: Shop) -> subprocess.Popen[bytes]:

@@ -16,7 +16,6 @@ import pytest
 from click.testing import CliRunner
 from sagemaker.cloud import jobs_of
 
-from local_aws.stack import Stack
 from salescast.cli import cli
 from salescast.export import RunFiles
 from salescast.lake import Lake
@@ -89,16 +88,18 @@ def land_second_model(home: Path) -> None:
             lake.append_query(connection, table, f"{rows} where run_id = '{run_id}'", name=name)
 
 
-def shop_on_duckdb(shop: Shop, duck: dict[str, str]) -> None:
+def shop_on_duckdb(athena: Athena, duck: dict[str, str]) -> None:
     """DuckDB built on the lake of the shop, as its last build left it."""
     # A batch's last steps are landed after its own build.
-    shop.athena.dbt("run", "--select", "rpt_batches")
-    shop.athena.fetch_lake(Path(duck["SALESCAST_HOME"]) / "lake")
+    athena.dbt("run", "--select", "rpt_batches")
+    athena.fetch_lake(Path(duck["SALESCAST_HOME"]) / "lake")
     salescast(duck, "build")
 
 
-def week_on_duckdb(athena: Athena, duck: dict[str, str]) -> None:
+def walmart_on_both(athena: Athena, duck: dict[str, str]) -> None:
     """A week of Walmart on DuckDB, and Athena built on the lake it left."""
+    if not any(WALMART.glob("train.csv*")):
+        pytest.fail(NO_WALMART)
     salescast(duck, "ingest", WALMART, "--mapping", "walmart")
     week = ("--model", "snaive_52", "--horizon", "39", "--backtests", "1")
     salescast(duck, "run", *week)
@@ -118,17 +119,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="module")
 def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Pair:
     """Both warehouses on one lake, with forecasts and backtests of two models."""
-    is_walmart = request.param == "walmart"
     folder = tmp_path_factory.mktemp(request.param)
     home = folder / "duckdb"
-    if is_walmart:
-        if not any(WALMART.glob("train.csv*")):
-            pytest.fail(NO_WALMART)
-        stack: Stack = request.getfixturevalue("stack")
-        athena = Athena(stack, "walmart", folder / "athena", variables=NO_TESTS)
+    if request.param == "shop":
+        athena, make = request.getfixturevalue("shop").athena, shop_on_duckdb
     else:
-        shop: Shop = request.getfixturevalue("shop")
-        athena = shop.athena
+        stack = request.getfixturevalue("stack")
+        athena = Athena(stack, "walmart", folder / "athena", variables=NO_TESTS)
+        make = walmart_on_both
     duck = {
         "SALESCAST_HOME": str(home),
         "SALESCAST_SCHEMA": athena.name,
@@ -136,10 +134,7 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         "SALESCAST_FORECASTER": "local",
         **NO_TESTS,
     }
-    if is_walmart:
-        week_on_duckdb(athena, duck)
-    else:
-        shop_on_duckdb(shop, duck)
+    make(athena, duck)
     nodes = json.loads((home / MANIFEST).read_text(encoding="utf-8"))["nodes"].values()
     return Pair(home, athena, [node for node in nodes if node["resource_type"] == "model"])
 
