@@ -1,4 +1,4 @@
-"""Run what `make test` has in a short form, and keep what came of it, with its date.
+"""Run the tests that `--long` makes longer or adds to, and keep what came of them, with the date.
 
 Run from the repository: `make test-long`, or one suite: `python scripts/test_long.py athena`. The
 result is `benchmarks/results/test_long.json`, where a suite's entry is replaced by its last run;
@@ -22,10 +22,9 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "test_long.json"
 # What `--long` makes longer: all else is the same in `make test`.
 SUITES = {
-    "athena": "tests/python/athena/test_builds.py",
-    "equality": "tests/python/athena/test_equality.py",
-    "sagemaker": "tests/python/sagemaker",
-    "properties": "tests/python/test_contract_properties.py",
+    "athena": ["tests/python/athena/test_builds.py", "tests/python/athena/test_equality.py"],
+    "sagemaker": ["tests/python/sagemaker"],
+    "properties": ["tests/python/test_contract_properties.py"],
 }
 
 
@@ -44,7 +43,7 @@ def _run(name: str) -> int:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "junit.xml")
         command = [
-            *(sys.executable, "-m", "pytest", "--long", SUITES[name]),
+            *(sys.executable, "-m", "pytest", "--long", *SUITES[name]),
             *("-v", "--junitxml", str(report), "--override-ini", "junit_family=xunit2"),
         ]
         status = subprocess.run(command, cwd=ROOT).returncode

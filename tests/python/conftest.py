@@ -1,4 +1,4 @@
-"""The option of a longer run: more of what is left to chance."""
+"""The option of a longer run: more of what is left to chance, and of what takes long."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ def pytest_configure() -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--long", action="store_true", help="kill and fail more often, as `make test-long` does"
+        "--long",
+        action="store_true",
+        help="kill and fail more often, compare all of Walmart, as `make test-long` does",
     )
 
 
 @pytest.fixture(scope="session")
 def is_long(pytestconfig: pytest.Config) -> bool:
-    """Whether tests that leave something to chance shall do it often."""
+    """Whether tests shall do often or wholly what takes long."""
     return bool(pytestconfig.getoption("--long"))
 
 

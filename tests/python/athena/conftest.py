@@ -1,4 +1,4 @@
-"""One local AWS for the session; where it cannot run, that is said loudly."""
+"""One local AWS for the tests of this folder; where it cannot run, that is said loudly."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sagemaker.cloud import of_stack
 from local_aws.artifacts import missing
 from local_aws.stack import Stack, running_stack
 
-from .shop import HORIZON, Shop
+from .shop import HORIZON, WEEKS_AT_FIRST, Shop
 from .warehouse import NO_TESTS, Athena
 
 _not_run: list[str] = []
@@ -25,7 +25,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.line(f"NOT RUN: {reason}", red=True)
 
 
-# Not for the whole session: an idle Trino takes memory and some of the processor.
+# Not for the session: an idle Trino takes memory and some of the processor.
 @pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A running local AWS; one that LOCAL_AWS_HOME names is used as it is."""
@@ -48,7 +48,7 @@ def shop(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Shop:
     project = project_with_tiny_model(folder / "project")
     variables = of_stack(stack, "shop") | NO_TESTS
     made = Shop(Athena(stack, "shop", folder / "home", project, variables))
-    made.land_weeks(130)
+    made.land_weeks(WEEKS_AT_FIRST)
     week = ("--model", "tiny", "--horizon", str(HORIZON), "--backtests", "1")
-    made.printed = made.command("run", *week)
+    made.first_run_printed = made.command("run", *week)
     return made

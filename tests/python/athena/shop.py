@@ -19,14 +19,15 @@ from click.testing import CliRunner
 
 from salescast.cli import cli
 from salescast.lake import sql_text
+from salescast.simulate.command import DEFAULT_END
 
 from .comparison import compare
 from .warehouse import REPOSITORY, Athena
 
-# As `salescast simulate` writes them.
-WEEKS_MADE = 160
-FIRST_WEEK = date(2023, 10, 14)
-N_SERIES = 6
+WEEKS_MADE, WEEKS_AT_FIRST = 160, 130
+FIRST_WEEK = DEFAULT_END - timedelta(weeks=WEEKS_MADE - 1)
+N_STORES, N_DEPARTMENTS = 2, 3
+N_SERIES = N_STORES * N_DEPARTMENTS
 HORIZON = 8
 
 Tables = dict[str, list[Path]]
@@ -36,12 +37,12 @@ Tables = dict[str, list[Path]]
 class Shop:
     """The chain; `n_weeks` are landed.
 
-    printed: what the command printed that made its first forecasts.
+    first_run_printed: what `salescast run` printed that made its first forecasts.
     """
 
     athena: Athena
     n_weeks: int = 0
-    printed: str = field(default="", repr=False)
+    first_run_printed: str = field(default="", repr=False)
     restated: int = field(default=0, repr=False)
 
     def command(self, *arguments: str | Path, code: int = 0, **variables: str) -> str:
@@ -66,11 +67,13 @@ class Shop:
 
     def _make_chain(self, folder: Path) -> None:
         """Everything but the sales into the folder, which are landed some weeks at a time."""
-        size = ("--stores", "2", "--departments", "3", "--weeks", str(WEEKS_MADE))
-        self.command("simulate", self.made, *size)
+        self.command(
+            *("simulate", self._made, "--weeks", str(WEEKS_MADE)),
+            *("--stores", str(N_STORES), "--departments", str(N_DEPARTMENTS)),
+        )
         folder.mkdir(parents=True)
         for name in ("related.csv", "stores.csv", "departments.csv"):
-            shutil.copyfile(self.made / name, folder / name)
+            shutil.copyfile(self._made / name, folder / name)
         text = (REPOSITORY / "mappings" / "demo.yml").read_text(encoding="utf-8")
         assert text.count("sales.csv*") == 1
         (folder / "shop.yml").write_text(text.replace("sales.csv*", "sales_*.csv"))
@@ -79,13 +82,14 @@ class Shop:
         """Land the next weeks of all series, with `restate` a past week of all series too."""
         first = self.last_week + timedelta(days=1)
         self.n_weeks += n
+        assert self.n_weeks <= WEEKS_MADE
         rows = [f"select * from chain where date between '{first}' and '{self.last_week}'"]
-        # One row is rejected.
+        # A row that is rejected, in each landing.
         rows.append("(select * replace ('soon' as date) from chain limit 1)")
         if restate:
-            # A week that a backtest has forecast, so that its errors change too.
+            # One of the weeks that the backtest has forecast, so that its errors change too.
             self.restated += 1
-            last = self.last_week - timedelta(weeks=n + self.restated % HORIZON)
+            last = FIRST_WEEK + timedelta(weeks=WEEKS_AT_FIRST - 1 - self.restated % HORIZON)
             changed = f"cast(try_cast(sales as double) + {self.restated} as varchar)"
             rows.append(
                 f"select * replace ({changed} as sales) from chain"
@@ -94,13 +98,13 @@ class Shop:
         self.land(" union all ".join(rows))
 
     @property
-    def made(self) -> Path:
+    def _made(self) -> Path:
         """Folder of the chain's files."""
         return self.athena.folder / "made"
 
     @property
     def _chain(self) -> str:
-        sales = sql_text(str(self.made / "sales.csv.gz"))
+        sales = sql_text(str(self._made / "sales.csv.gz"))
         return f"chain as (select * from read_csv({sales}, all_varchar = true))"
 
     @property
@@ -133,8 +137,8 @@ class Shop:
         finally:
             requests.delete(url, timeout=10)
 
-    def differences_from_duckdb(self, home: Path) -> dict[str, list[str]]:
-        """Build the same lake on DuckDB; what differs, by table."""
+    def build_on_duckdb(self, home: Path) -> None:
+        """Build the same lake on DuckDB, in a home of its own."""
         self.athena.fetch_lake(home / "lake")
         own = {
             "SALESCAST_TARGET": "dev",
@@ -142,6 +146,10 @@ class Shop:
             "SALESCAST_LAKE": str(home / "lake"),
         }
         self.command("build", **own)
+
+    def differences_from_duckdb(self, home: Path) -> dict[str, list[str]]:
+        """Build the same lake on DuckDB; what differs, by table."""
+        self.build_on_duckdb(home)
         tables = self.tables()
         with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
             found = {name: compare(connection, name, files) for name, files in tables.items()}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +13,9 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
-from sagemaker.cloud import jobs_of
+from end_to_end.conftest import NO_WALMART, WALMART, has_walmart
 
+from local_aws.stack import Stack
 from salescast.cli import cli
 from salescast.export import RunFiles
 from salescast.lake import Lake
@@ -24,10 +24,7 @@ from salescast.warehouse import open_warehouse
 
 from .comparison import compare
 from .shop import Shop
-from .warehouse import NO_TESTS, REPOSITORY, Athena
-
-WALMART = Path(os.environ.get("SALESCAST_WALMART_DIR", REPOSITORY.parent / "shared/data/walmart"))
-NO_WALMART = f"NOT CHECKED on real data: there is no {WALMART}/train.csv*"
+from .warehouse import NO_TESTS, Athena
 
 MANIFEST = "dbt/target/manifest.json"
 
@@ -88,25 +85,26 @@ def land_second_model(home: Path) -> None:
             lake.append_query(connection, table, f"{rows} where run_id = '{run_id}'", name=name)
 
 
-def shop_on_duckdb(athena: Athena, duck: dict[str, str]) -> None:
-    """DuckDB built on the lake of the shop, as its last build left it."""
+def shop_on_both(shop: Shop, home: Path) -> Athena:
+    """The shop as its last build left it, and DuckDB built on its lake."""
     # A batch's last steps are landed after its own build.
-    athena.dbt("run", "--select", "rpt_batches")
-    athena.fetch_lake(Path(duck["SALESCAST_HOME"]) / "lake")
-    salescast(duck, "build")
+    shop.athena.dbt("run", "--select", "rpt_batches")
+    shop.build_on_duckdb(home)
+    return shop.athena
 
 
-def walmart_on_both(athena: Athena, duck: dict[str, str]) -> None:
+def walmart_on_both(stack: Stack, home: Path) -> Athena:
     """A week of Walmart on DuckDB, and Athena built on the lake it left."""
-    if not any(WALMART.glob("train.csv*")):
-        pytest.fail(NO_WALMART)
+    athena = Athena(stack, "walmart", home.parent / "athena", variables=NO_TESTS)
+    duck = {"SALESCAST_HOME": str(home), "SALESCAST_SCHEMA": athena.name, **NO_TESTS}
     salescast(duck, "ingest", WALMART, "--mapping", "walmart")
     week = ("--model", "snaive_52", "--horizon", "39", "--backtests", "1")
     salescast(duck, "run", *week)
-    land_second_model(Path(duck["SALESCAST_HOME"]))
+    land_second_model(home)
     salescast(duck, "build")
-    athena.copy_lake(Path(duck["SALESCAST_HOME"]) / "lake")
+    athena.copy_lake(home / "lake")
     athena.build()
+    return athena
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -119,22 +117,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="module")
 def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Pair:
     """Both warehouses on one lake, with forecasts and backtests of two models."""
-    folder = tmp_path_factory.mktemp(request.param)
-    home = folder / "duckdb"
+    home = tmp_path_factory.mktemp(request.param) / "duckdb"
     if request.param == "shop":
-        athena, make = request.getfixturevalue("shop").athena, shop_on_duckdb
+        athena = shop_on_both(request.getfixturevalue("shop"), home)
     else:
-        stack = request.getfixturevalue("stack")
-        athena = Athena(stack, "walmart", folder / "athena", variables=NO_TESTS)
-        make = walmart_on_both
-    duck = {
-        "SALESCAST_HOME": str(home),
-        "SALESCAST_SCHEMA": athena.name,
-        "SALESCAST_PROJECT_DIR": str(athena.project),
-        "SALESCAST_FORECASTER": "local",
-        **NO_TESTS,
-    }
-    make(athena, duck)
+        if not has_walmart():
+            pytest.skip(NO_WALMART)
+        athena = walmart_on_both(request.getfixturevalue("stack"), home)
     nodes = json.loads((home / MANIFEST).read_text(encoding="utf-8"))["nodes"].values()
     return Pair(home, athena, [node for node in nodes if node["resource_type"] == "model"])
 
@@ -201,19 +190,3 @@ def lines_of(*paths: Path) -> list[dict[str, Any]]:
     records = (json.loads(line) for line in lines)
     # Codes and sales tell a series; the features are most of a record.
     return sorted(records, key=lambda r: json.dumps([r["cat"], r["start"], r["target"]]))
-
-
-def test_a_week_on_athena_and_sagemaker_tells_its_jobs_and_its_cost(shop: Shop) -> None:
-    first = min((shop.athena.folder / "batches").glob("*/batch.json")).parent.name
-    # Two cutoffs, each with a job that trains and one that predicts.
-    assert list(jobs_of(shop.athena.stack, first).values()) == ["Completed"] * 4
-    steps = [line for line in shop.printed.splitlines() if " MB scanned by " in line]
-    assert {line.split(":")[0].split()[0] for line in steps} >= {
-        *("request", "build", "resolve", "export", "publish", "in")
-    }
-    total = re.search(
-        r"in all: ([0-9.,]+) MB scanned by [0-9]+ statements, about [$]", shop.printed
-    )
-    assert total is not None
-    assert float(total[1].replace(",", "")) > 1
-    assert "Report written" in shop.command("report")
