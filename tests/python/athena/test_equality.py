@@ -96,7 +96,12 @@ def shop_on_both(shop: Shop, home: Path) -> Athena:
 def walmart_on_both(stack: Stack, home: Path) -> Athena:
     """A week of Walmart on DuckDB, and Athena built on the lake it left."""
     athena = Athena(stack, "walmart", home.parent / "athena", variables=NO_TESTS)
-    duck = {"SALESCAST_HOME": str(home), "SALESCAST_SCHEMA": athena.name, **NO_TESTS}
+    duck = {
+        "SALESCAST_HOME": str(home),
+        "SALESCAST_SCHEMA": athena.name,
+        "SALESCAST_PROJECT_DIR": str(athena.project),
+        **NO_TESTS,
+    }
     salescast(duck, "ingest", WALMART, "--mapping", "walmart")
     week = ("--model", "snaive_52", "--horizon", "39", "--backtests", "1")
     salescast(duck, "run", *week)
