@@ -14,16 +14,16 @@ help: ## list the targets
 install: $(STAMP) ## make .venv from requirements.lock
 
 # --no-deps: the lock is complete, so nothing outside it can come in.
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock pyproject.toml packages/local-aws/pyproject.toml
 	@echo "making $(VENV) from requirements.lock (about 3.2 GB to download the first time, 6.2 GB on disk)"
 ifdef UV
 	uv venv --quiet --allow-existing --python $(PYTHON) $(VENV)
 	uv pip install --quiet --python $(BIN)/python --require-hashes --no-deps -r requirements.lock
-	uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	uv pip install --quiet --python $(BIN)/python --no-deps --editable . --editable packages/local-aws
 else
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . --editable packages/local-aws
 endif
 	@touch $@
 
@@ -55,8 +55,8 @@ dbt: install ## dbt build on an empty home, twice, with all data and unit tests
 pytest: install ## Python tests and the end-to-end run
 	$(BIN)/pytest
 
-lock: ## write requirements.lock again from pyproject.toml, and the image's requirements
-	uv pip compile pyproject.toml --extra deepar --extra local-aws --extra dev --universal --generate-hashes --python-version 3.11 \
+lock: ## write requirements.lock again from both pyproject.toml, and the image's requirements
+	uv pip compile pyproject.toml packages/local-aws/pyproject.toml --extra deepar --extra dev --universal --generate-hashes --python-version 3.11 \
 		--no-annotate --no-header --no-emit-index-url --quiet --output-file requirements.lock
 	$(PYTHON) scripts/lock_image.py
 

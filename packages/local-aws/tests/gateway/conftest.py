@@ -5,7 +5,8 @@ from uuid import uuid4
 
 import pytest
 import requests
-from gateway_server import Gateway, serve_gateway
+
+from .gateway_server import Gateway, serve_gateway
 
 
 @pytest.fixture(scope="session")

@@ -11,10 +11,11 @@ from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ClientError
-from sagemaker_server import BUILT_IN, OWN, Served, channel, client, statuses, wait_until
 
 from local_aws.sagemaker.joblog import JobLog
 from local_aws.sagemaker.jobs import Job, to_its_end
+
+from .sagemaker_server import BUILT_IN, OWN, Served, channel, client, statuses, wait_until
 
 
 def test_a_job_that_completes(quick: Served) -> None:

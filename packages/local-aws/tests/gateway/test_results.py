@@ -9,12 +9,13 @@ import re
 from typing import Any
 
 import pytest
-from fakes import FakeS3
 from hypothesis import given
 from hypothesis import strategies as st
 
 from local_aws.gateway.engine import Column, Outcome, TrinoResult
 from local_aws.gateway.results import column_info, text_of, write_results
+
+from .fakes import FakeS3
 
 
 @pytest.mark.parametrize(

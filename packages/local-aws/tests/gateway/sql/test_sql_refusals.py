@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from recording_engine import FakeEngine, Run
 
 from local_aws.gateway.engine import Column, QueryFailed
 from local_aws.gateway.sql.newer_functions import NEWER_FUNCTIONS
 from local_aws.gateway.sql.prepared import STATEMENTS, PreparedStatement
+
+from .recording_engine import FakeEngine, Run
 
 UNSUPPORTED = "NOT_SUPPORTED: Queries of this type are not supported"
 HIVE_ROWS = "NOT_SUPPORTED: Modifying Hive table rows is only supported for transactional tables"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
-from sagemaker_server import client
 
 from local_aws.sagemaker import storage
+
+from .sagemaker_server import client
 
 
 def test_what_is_not_there() -> None:

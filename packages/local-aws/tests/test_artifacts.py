@@ -202,7 +202,7 @@ def test_without_the_packages(cache: Path, monkeypatch: pytest.MonkeyPatch) -> N
     message = missing()
     assert message is not None
     assert "Python packages are missing: not_installed" in message
-    assert "local-aws" in message
+    assert "pip install ./packages/local-aws" in message
     with pytest.raises(StackError, match="not_installed"):
         trino_home(print)
 

@@ -8,8 +8,9 @@ from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ClientError
-from fakes import Answer
-from gateway_server import Gateway
+
+from .fakes import Answer
+from .gateway_server import Gateway
 
 INTEGER = [("n", "integer")]
 RESULTS = {"OutputLocation": "s3://lake/results/"}

@@ -7,7 +7,8 @@ from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ClientError
-from sagemaker_server import OWN, ROLE, Served
+
+from .sagemaker_server import OWN, ROLE, Served
 
 
 @pytest.fixture(scope="session")

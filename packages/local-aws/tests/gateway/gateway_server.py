@@ -14,7 +14,6 @@ import botocore.session
 import requests
 from botocore.config import Config
 from botocore.validate import ParamValidator
-from fakes import Answer, FakeS3, FakeTrino, fake_trino, serving
 
 from local_aws.gateway.executions import Executions
 from local_aws.gateway.faults import Faults
@@ -22,6 +21,8 @@ from local_aws.gateway.glue import Glue
 from local_aws.gateway.operations import Athena
 from local_aws.gateway.server import make_server
 from local_aws.gateway.trino_client import TrinoClient
+
+from .fakes import Answer, FakeS3, FakeTrino, fake_trino, serving
 
 REGION = "us-east-1"
 _CLIENT: dict[str, Any] = {

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import requests
 from botocore.exceptions import ClientError
-from gateway_server import Gateway
+
+from .gateway_server import Gateway
 
 
 def ask(gateway: Gateway, **wanted: Any) -> requests.Response:

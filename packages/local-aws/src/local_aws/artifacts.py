@@ -81,7 +81,7 @@ def cache_folder() -> Path:
 
 def missing() -> str | None:
     """What keeps this machine from having Trino; None if nothing does."""
-    if problem := missing_packages("local-aws", _PACKAGES):
+    if problem := missing_packages(_PACKAGES):
         return problem
     cache = cache_folder()
     if _home(cache).is_dir() or shutil.which("mvn"):
@@ -95,15 +95,12 @@ def missing() -> str | None:
     )
 
 
-def missing_packages(extra: str, names: Iterable[str]) -> str | None:
-    """Which of the packages of an extra are not installed, and what to do; None if all are."""
+def missing_packages(names: Iterable[str], install: str = "./packages/local-aws") -> str | None:
+    """Which packages are not installed, and what pip is to install; None if all are."""
     packages = [name for name in names if find_spec(name) is None]
     if not packages:
         return None
-    return (
-        f"Python packages are missing: {', '.join(packages)}. Install the extra `{extra}`: "
-        f"pip install '.[{extra}]'"
-    )
+    return f"Python packages are missing: {', '.join(packages)}. Install: pip install {install}"
 
 
 def trino_home(say: Callable[[str], None]) -> Path:

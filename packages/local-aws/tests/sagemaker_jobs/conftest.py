@@ -10,7 +10,6 @@ import botocore.session
 import pytest
 import requests
 from botocore.validate import ParamValidator
-from sagemaker_server import REGION, Served, client, served_by
 
 from local_aws.sagemaker.__main__ import make_server
 from local_aws.sagemaker.faults import Faults
@@ -18,6 +17,8 @@ from local_aws.sagemaker.jobs import Holdings
 from local_aws.sagemaker.machine import Machine
 from local_aws.sagemaker.operations import SageMaker
 from local_aws.stack import Stack, running_stack
+
+from .sagemaker_server import REGION, Served, client, served_by
 
 STAND_IN = (sys.executable, "-S", str(Path(__file__).with_name("stand_in.py")))
 

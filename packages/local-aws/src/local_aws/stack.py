@@ -435,10 +435,12 @@ def _check_machine(services: Sequence[str]) -> None:
         raise StackError("The stack runs on Linux only.")
     if "athena" in services:
         _check_memory()
-    if problem := artifacts.missing_packages("local-aws", ["ministack"]):
+    if problem := artifacts.missing_packages(["ministack"]):
         raise StackError(problem)
-    needed = ["torch", "gluonts"] if "sagemaker" in services else []
-    if problem := artifacts.missing_packages("deepar", needed):
+    needed = ["salescast", "torch", "gluonts"] if "sagemaker" in services else []
+    if problem := artifacts.missing_packages(
+        needed, "'.[deepar]' './packages/local-aws[sagemaker]'"
+    ):
         raise StackError(f"{problem}; or do without SageMaker: `up --services athena`")
 
 

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sagemaker_server import BUILT_IN, OWN, Served, channel, served_by, wait_until
 
 from local_aws.stack import running_stack
+
+from .sagemaker_server import BUILT_IN, OWN, Served, channel, served_by, wait_until
 
 HORIZON = 3
 SETTINGS = {

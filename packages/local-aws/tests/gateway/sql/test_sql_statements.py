@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from recording_engine import EXECUTION_ID, FakeEngine, Run
 
 from local_aws.gateway.engine import Column, QueryFailed
 from local_aws.gateway.sql.rules import ONE_WRITER
+
+from .recording_engine import EXECUTION_ID, FakeEngine, Run
 
 INTEGER = Column(name="a", type="integer", trino_type="integer")
 

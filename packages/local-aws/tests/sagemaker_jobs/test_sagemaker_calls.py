@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import requests
 from botocore.exceptions import ClientError, ConnectionClosedError
-from sagemaker_server import BUILT_IN, OWN, Served, channel
+
+from .sagemaker_server import BUILT_IN, OWN, Served, channel
 
 
 def post(quick: Served, target: str, request: Any) -> tuple[int, dict[str, Any]]:

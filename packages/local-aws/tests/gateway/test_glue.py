@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from gateway_server import Gateway
+
+from .gateway_server import Gateway
 
 TRINO = "aws-sdk-java/2.31.1 md/io#sync"
 

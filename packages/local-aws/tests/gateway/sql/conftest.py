@@ -3,10 +3,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from recording_engine import EXECUTION_ID, FakeEngine, Run, hive_table
 
 from local_aws.gateway.engine import Context, Outcome
 from local_aws.gateway.sql import execute
+
+from .recording_engine import EXECUTION_ID, FakeEngine, Run, hive_table
 
 
 @pytest.fixture
