@@ -7,7 +7,7 @@ environment of its own (1 GB), after a new version of the SDK:
 
 Nothing leaves this machine: answers are made here, credentials are invented, sockets are shut.
 Training goes through ModelTrainer, batch transform through Transformer, the model through the
-resource Model. Written to tests/python/sagemaker/recorded: one request a file, and
+resource Model. Written to tests/python/on_sagemaker/recorded: one request a file, and
 `image_uris.json` with the built-in DeepAR of each region.
 """
 
@@ -20,7 +20,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, NoReturn
 
-RECORDED = Path(__file__).parents[1] / "tests" / "python" / "sagemaker" / "recorded"
+RECORDED = Path(__file__).parents[1] / "tests" / "python" / "on_sagemaker" / "recorded"
 
 REGION = "eu-west-1"
 ACCOUNT = "111122223333"

@@ -22,8 +22,8 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "test_long.json"
 # What `--long` makes longer: all else is the same in `make test`.
 SUITES = {
-    "athena": ["tests/python/athena/test_builds.py", "tests/python/athena/test_equality.py"],
-    "sagemaker": ["tests/python/sagemaker"],
+    "athena": ["tests/python/on_athena/test_builds.py", "tests/python/on_athena/test_equality.py"],
+    "sagemaker": ["tests/python/on_sagemaker"],
     "properties": ["tests/python/test_contract_properties.py"],
 }
 

@@ -1,12 +1,16 @@
-"""The option of a longer run: more of what is left to chance, and of what takes long."""
+"""The option of a longer run, what was not run, and servers that several folders use."""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Generator, Iterator
 
 import pytest
-from s3_server import S3Server, running_s3_server
+
+from support.s3_server import S3Server, running_s3_server
+
+NOT_RUN = "Skipped: NOT RUN: "
 
 
 def pytest_configure() -> None:
@@ -20,6 +24,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="kill and fail more often, compare all of Walmart, as `make test-long` does",
     )
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter,
+) -> Generator[None, None, None]:
+    """Say last and loudly what was skipped as NOT RUN, and why.
+
+    Read from the reports, because tests may run in other processes than the one that prints.
+    """
+    yield
+    skipped = (each.longrepr for each in terminalreporter.getreports("skipped"))
+    reasons = Counter(why[2] for why in skipped if isinstance(why, tuple))
+    not_run = {why: n for why, n in reasons.items() if why.startswith(NOT_RUN)}
+    if not_run:
+        terminalreporter.section("NOT RUN", sep="!", red=True, bold=True)
+    for why, n in not_run.items():
+        terminalreporter.line(f"{n} tests: {why.removeprefix(NOT_RUN)}", red=True)
 
 
 @pytest.fixture(scope="session")

@@ -13,13 +13,13 @@ import boto3
 import botocore.exceptions as errors
 import pytest
 from botocore.stub import Stubber
-from s3_server import BUCKET, REGION, S3Server
 from s3transfer.exceptions import RetriesExceededError
 
 from salescast.aws import client, error_code, impatient_client, open_session, told
 from salescast.errors import RunError, UserError
 from salescast.s3 import opener
 from salescast.settings import Settings, load_settings
+from support.s3_server import BUCKET, REGION, S3Server
 
 ROLE = "arn:aws:iam::000000000000:role/forecaster"
 

@@ -16,7 +16,6 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from answers import write_lines
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -26,6 +25,7 @@ from salescast.forecaster import QUANTILES
 from salescast.output_check import check_output, write_manifest
 from salescast.settings import load_settings
 from salescast.warehouse.duckdb import DuckDBWarehouse
+from support.answers import write_lines
 
 CUTOFF = date(2026, 10, 31)
 HORIZON = 3

@@ -9,13 +9,13 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from answers import write_lines
 
 from salescast.errors import RunError, SalescastError, UserError
 from salescast.export import RunFiles, export_run
 from salescast.forecaster.trained import TrainedModel
 from salescast.models import Model
 from salescast.warehouse import Encoding, TrainingRecords
+from support.answers import write_lines
 
 CUTOFF = date(2026, 10, 31)
 NAIVE = Model("snaive_52", "sql", relation="baseline_snaive_52")

@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from s3_server import BUCKET, REGION, S3Server, Wire
 
 from salescast.errors import RunError
 from salescast.lake_lock import NAME, TOKEN_VARIABLE, hold_lake_lock
 from salescast.lock import hold_lock, hold_locks
 from salescast.s3 import Prefix
 from salescast.settings import Settings, load_settings
+from support.s3_server import BUCKET, REGION, S3Server, Wire
 
 HOLD = """
 import json, logging, os, sys, time

@@ -8,7 +8,6 @@ from typing import Any
 
 import duckdb
 import pytest
-from answers import answer, write_lines
 
 from salescast.batch import RunRecord
 from salescast.errors import RunError
@@ -16,6 +15,7 @@ from salescast.export import RunFiles
 from salescast.lake import Lake
 from salescast.load import LandedRun, land_run
 from salescast.output_check import check_output, write_manifest
+from support.answers import answer, write_lines
 
 CUTOFF = date(2026, 10, 31)
 COLUMNS = ("p05", "p10", "p20", "p30", "p40", "p50", "p60", "p70", "p80", "p90", "p95")

@@ -9,11 +9,11 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from answers import answer, write_lines
 
 from salescast.errors import RunError
 from salescast.forecaster import UnusableOutput
 from salescast.output_check import check_output, write_manifest
+from support.answers import answer, write_lines
 
 NOTHING = "Nothing was landed"
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
-from s3_server import BUCKET, S3Server, Wire
 
 from salescast.errors import RunError, Taken
 from salescast.s3 import Prefix, open_prefix
+from support.s3_server import BUCKET, S3Server, Wire
 
 STRANGE = ["with space.json", "ü+&=%41 'x'.parquet", "a/b/c.parquet", "#?.txt"]
 

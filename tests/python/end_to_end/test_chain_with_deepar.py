@@ -27,9 +27,8 @@ from salescast.deepar.contract import (
 )
 from salescast.export import RunFiles
 from salescast.lake import sortable_id
-
-from .home import Home, Rows
-from .sources import WEEK, amount, weeks, write_csv, write_mapping
+from support.home import Home, Rows
+from support.sources import WEEK, amount, weeks, write_csv, write_mapping
 
 FIRST_SUNDAY = date(2021, 3, 14)
 N_WEEKS = 120

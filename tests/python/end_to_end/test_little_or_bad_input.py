@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from .home import Home
-from .sources import WEEK, amount, weeks, write_csv, write_mapping
+from support.home import Home
+from support.sources import WEEK, amount, weeks, write_csv, write_mapping
 
 HEADER = ("store", "department", "date", "sales")
 SATURDAY = date(2023, 1, 7)

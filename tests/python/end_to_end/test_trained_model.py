@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from .home import Home
-from .sources import amount, weeks, write_csv, write_mapping
+from support.home import Home
+from support.sources import amount, weeks, write_csv, write_mapping
 
 SATURDAY = date(2024, 1, 6)
 N_WEEKS, N_AHEAD = 90, 4

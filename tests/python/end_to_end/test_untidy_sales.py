@@ -19,9 +19,8 @@ from pathlib import Path
 import pytest
 
 from salescast.deepar.contract import check_inference_file, check_training_file, read_records
-
-from .home import HELD, Home, Rows, wait_until
-from .sources import WEEK, amount, weeks, write_csv, write_mapping
+from support.home import HELD, Home, Rows, wait_until
+from support.sources import WEEK, amount, weeks, write_csv, write_mapping
 
 HEADER = ("store", "department", "date", "sales")
 FIRST = date(2019, 1, 3)  # A Thursday: rows carry the first day of weeks that end on Wednesday.

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from .conftest import NO_WALMART, WALMART, has_walmart
-from .home import Home
+from support.home import Home
+from support.walmart import NO_WALMART, WALMART, has_walmart
 
 
 @pytest.mark.skipif(not has_walmart(), reason=NO_WALMART)

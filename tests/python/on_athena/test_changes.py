@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,16 +14,52 @@ import pytest
 from salescast.errors import RunError
 from salescast.settings import load_settings
 from salescast.warehouse import open_warehouse
-
-from .shop import FIRST_WEEK, N_SERIES, Reader, Shop, differences
-from .warehouse import REPOSITORY, Athena
+from support.shop import FIRST_WEEK, N_SERIES, Reader, Shop, differences
+from support.warehouse import REPOSITORY, Athena
 
 COMPARED = "shop_marts.fct_forecast_vs_actual"
+# The first one waits for the shop too.
+pytestmark = pytest.mark.timeout(1500)
+
+
+@dataclass(frozen=True)
+class FailedBuild:
+    """A build that failed in the midst, after a week landed and another one was restated.
+
+    before, failed: Digests of all tables, before and after it.
+    halves: What readers saw meanwhile that is neither.
+    n_stale: Forecasts whose actual was not the one of the sales, after it.
+    """
+
+    printed: str
+    before: dict[str, str]
+    failed: dict[str, str]
+    halves: list[tuple[str, str]]
+    n_stale: int
+
+
+@pytest.fixture(scope="module")
+def failed_build(shop: Shop) -> FailedBuild:
+    shop.land_weeks(1, restate=True)
+    with Reader(shop) as reader:
+        before = reader.digests()
+        fault = {"match": "fct_forecast_vs_actual__dbt_tmp", "error": "INTERNAL_ERROR"}
+        with shop.faults(fail_queries=fault):
+            printed = shop.command("build", code=1)
+        failed = reader.digests()
+        halves = reader.halves(before, failed)
+    return FailedBuild(printed, before, failed, halves, n_stale(shop.athena))
 
 
 def n_rows(athena: Athena, table: str, condition: str = "true") -> int:
     ((count,),) = athena.rows(f"select count(*) from {table} where {condition}")
     return int(str(count))
+
+
+def n_stale(athena: Athena) -> int:
+    """Number of forecasts whose actual is not the one of the sales."""
+    sales = "shop_marts.fct_weekly_sales as sold using (item_id, week_end_date)"
+    return n_rows(athena, f"{COMPARED} join {sales}", "actual is distinct from sold.sales")
 
 
 @contextmanager
@@ -61,7 +97,6 @@ def project_with(folder: Path, changes: dict[str, tuple[str, str]]) -> Path:
     return folder
 
 
-@pytest.mark.timeout(900)
 def test_a_lake_without_files_empties_nothing(shop: Shop) -> None:
     before = shop.tables()
     settings = shop.athena.rows("select * from shop_staging.stg_retail__settings")
@@ -73,7 +108,6 @@ def test_a_lake_without_files_empties_nothing(shop: Shop) -> None:
     assert shop.athena.rows("select * from shop_staging.stg_retail__settings") == settings
 
 
-@pytest.mark.timeout(900)
 def test_another_lake_does_not_take_the_place_of_this_one(shop: Shop) -> None:
     nowhere = f"s3://{shop.athena.stack.bucket}/shop/nowhere/lake"
     printed = shop.command("build", code=1, SALESCAST_LAKE=nowhere)
@@ -82,21 +116,15 @@ def test_another_lake_does_not_take_the_place_of_this_one(shop: Shop) -> None:
     assert n_rows(shop.athena, "shop_lake.raw_sales") > 0
 
 
-@pytest.mark.timeout(900)
-def test_a_build_that_fails_leaves_the_tables_of_the_one_before(shop: Shop) -> None:
-    shop.land_weeks(1)
-    with Reader(shop) as reader:
-        before = reader.digests()
-        fault = {"match": "fct_forecast_vs_actual__dbt_tmp", "error": "INTERNAL_ERROR"}
-        with shop.faults(fail_queries=fault):
-            printed = shop.command("build", code=1)
-        assert "model fct_forecast_vs_actual" in printed
-        assert "a fault that was asked for" in printed
-        assert "--resume" in printed
-        failed = reader.digests()
-        assert failed[COMPARED] == before[COMPARED]
-        assert failed["shop_marts.fct_weekly_sales"] != before["shop_marts.fct_weekly_sales"]
-        assert reader.halves(before, failed) == []
+def test_a_build_that_fails_leaves_the_tables_of_the_one_before(failed_build: FailedBuild) -> None:
+    assert "model fct_forecast_vs_actual" in failed_build.printed
+    assert "a fault that was asked for" in failed_build.printed
+    assert "--resume" in failed_build.printed
+    before, failed = failed_build.before, failed_build.failed
+    assert failed[COMPARED] == before[COMPARED]
+    assert failed["shop_marts.fct_weekly_sales"] != before["shop_marts.fct_weekly_sales"]
+    assert failed_build.n_stale > 0
+    assert failed_build.halves == []
 
 
 def test_failing_queries_and_expired_results_are_tried_again_or_told(
@@ -120,7 +148,6 @@ def test_failing_queries_and_expired_results_are_tried_again_or_told(
         warehouse.cutoffs()
 
 
-@pytest.mark.timeout(900)
 def test_a_new_column_of_a_fact_and_of_the_lake(shop: Shop, tmp_path: Path) -> None:
     source = "models/staging/_lake__sources.yml"
     changes = {
@@ -161,14 +188,14 @@ def test_a_new_column_of_a_fact_and_of_the_lake(shop: Shop, tmp_path: Path) -> N
         assert column not in [each["Name"] for each in held["StorageDescriptor"]["Columns"]]
 
 
-@pytest.mark.timeout(900)
 def test_a_full_refresh_of_tables_is_refused(shop: Shop) -> None:
     printed = shop.athena.dbt("build", "--full-refresh", "--select", "fct_weekly_sales", code=2)
     assert "salescast build --full-refresh" in printed
 
 
-@pytest.mark.timeout(900)
-def test_older_sales_and_a_past_cutoff_come_in(shop: Shop) -> None:
+def test_older_sales_and_a_past_cutoff_come_in_after_a_failed_build(
+    shop: Shop, failed_build: FailedBuild
+) -> None:
     older = FIRST_WEEK - timedelta(weeks=1)
     earlier = "cast(try_cast(date as date) - 7 as varchar) as date"
     shop.land(
@@ -181,6 +208,8 @@ def test_older_sales_and_a_past_cutoff_come_in(shop: Shop) -> None:
     assert n_rows(shop.athena, "shop_marts.fct_forecast") == n_before + N_SERIES * 4
     passed = f"cutoff_date = date '{cutoff}' and actual is not null"
     assert n_rows(shop.athena, COMPARED, passed) == N_SERIES * 4
-    # The build that failed above is made good by this one.
     older_week = f"week_end_date = date '{older}' and is_observed"
     assert n_rows(shop.athena, "shop_marts.fct_weekly_sales", older_week) == 2
+    # What the build that failed did not come to is made good.
+    assert failed_build.n_stale > 0
+    assert n_stale(shop.athena) == 0

@@ -15,12 +15,13 @@ from typing import Any
 import boto3
 import requests
 from click.testing import CliRunner
-from end_to_end.home import Home, Rows
-from end_to_end.sources import amount, weeks, write_csv, write_mapping
 
 from local_aws.stack import Stack
 from salescast.batch import read_record
 from salescast.cli import cli
+
+from .home import Home, Rows
+from .sources import amount, weeks, write_csv, write_mapping
 
 HORIZON = 4
 WEEKS = weeks(date(2024, 1, 6), 70)

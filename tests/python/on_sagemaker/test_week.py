@@ -10,8 +10,7 @@ import pytest
 
 from local_aws.stack import Stack
 from salescast.output_check import write_manifest
-
-from .cloud import HORIZON, SERIES, CloudHome, client, fork, jobs_of, of_stack
+from support.cloud import HORIZON, SERIES, CloudHome, client, fork, jobs_of, of_stack
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,6 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
-from end_to_end.conftest import NO_WALMART, WALMART, has_walmart
 
 from local_aws.stack import Stack
 from salescast.cli import cli
@@ -21,10 +20,10 @@ from salescast.export import RunFiles
 from salescast.lake import Lake
 from salescast.settings import load_settings
 from salescast.warehouse import open_warehouse
-
-from .comparison import compare
-from .shop import Shop
-from .warehouse import NO_TESTS, Athena
+from support.comparison import compare
+from support.shop import Shop
+from support.walmart import NO_WALMART, WALMART, has_walmart
+from support.warehouse import NO_TESTS, Athena
 
 MANIFEST = "dbt/target/manifest.json"
 
@@ -88,6 +87,7 @@ def land_second_model(home: Path) -> None:
 def shop_on_both(shop: Shop, home: Path) -> Athena:
     """The shop as its last build left it, and DuckDB built on its lake."""
     # A batch's last steps are landed after its own build.
+    shop.build_if_behind()
     shop.athena.dbt("run", "--select", "rpt_batches")
     shop.build_on_duckdb(home)
     return shop.athena

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from s3_server import S3Server, Wire
 
 from salescast.forecaster import UnusableOutput
 from salescast.forecaster.sagemaker.staging import (
@@ -15,6 +14,7 @@ from salescast.forecaster.sagemaker.staging import (
     put_exactly,
     split_lines,
 )
+from support.s3_server import S3Server, Wire
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 7, 40])

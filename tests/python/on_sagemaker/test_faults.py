@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from local_aws.stack import Stack
-
-from .cloud import CloudHome, faults, fork, jobs_of, of_stack
+from support.cloud import CloudHome, faults, fork, jobs_of, of_stack
 
 N_SHORT, N_LONG = 5, 100
 MOST_COMMANDS = 3

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from end_to_end.project import project_with_tiny_model
 
 from local_aws.stack import Stack, running_stack
-
-from .cloud import HORIZON, CloudHome, fork, land
+from support.cloud import HORIZON, CloudHome, fork, land
+from support.project import project_with_tiny_model
 
 
 @pytest.fixture(scope="session")

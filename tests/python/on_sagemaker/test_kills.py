@@ -9,11 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
-from end_to_end.home import wait_until
 
 from local_aws.stack import Stack
-
-from .cloud import CloudHome, fork, jobs_of, of_stack
+from support.cloud import CloudHome, fork, jobs_of, of_stack
+from support.home import wait_until
 
 N_SHORT, N_LONG = 3, 20
 # Start of Python, then the jobs: about as long as a command takes that nobody kills.

@@ -14,8 +14,7 @@ from click.testing import CliRunner
 
 from local_aws.stack import Stack
 from salescast.cli import cli
-
-from .warehouse import Athena
+from support.warehouse import Athena
 
 Checks = dict[str, dict[str, Any]]
 

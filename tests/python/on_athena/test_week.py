@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 
-from sagemaker.cloud import jobs_of
+import pytest
 
-from .shop import Shop
+from support.cloud import jobs_of
+from support.shop import Shop
 
 
+@pytest.mark.timeout(1200)
 def test_a_week_tells_its_jobs_and_its_cost(shop: Shop) -> None:
     first = min((shop.athena.folder / "batches").glob("*/batch.json")).parent.name
     # Two cutoffs, each with a job that trains and one that predicts.

@@ -7,22 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from end_to_end.project import project_with_tiny_model
-from sagemaker.cloud import of_stack
 
 from local_aws.artifacts import missing
 from local_aws.stack import Stack, running_stack
-
-from .shop import HORIZON, WEEKS_AT_FIRST, Shop
-from .warehouse import NO_TESTS, Athena
-
-_not_run: list[str] = []
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    for reason in _not_run:
-        terminalreporter.section("Athena", sep="!", red=True, bold=True)
-        terminalreporter.line(f"NOT RUN: {reason}", red=True)
+from support.cloud import of_stack
+from support.project import project_with_tiny_model
+from support.shop import HORIZON, WEEKS_AT_FIRST, Shop
+from support.warehouse import NO_TESTS, Athena
 
 
 # Not for the session: an idle Trino takes memory and some of the processor.
@@ -35,7 +26,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     if reason := missing():
         if os.environ.get("CI") == "true":
             pytest.fail(f"The Athena suite cannot run: {reason}")
-        _not_run[:] = [reason]
         pytest.skip(f"NOT RUN: {reason}")
     with running_stack(tmp_path_factory.mktemp("aws")) as started:
         yield started
@@ -43,7 +33,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="package")
 def shop(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    """A chain with a week's forecast and a backtest; each test goes on with it as it is."""
+    """A chain with a week's forecast and a backtest, and whatever landed since.
+
+    A test that needs its tables built of all that asks for `built_shop`. No test counts on another
+    one: what several look at is a fixture's doing.
+    """
     folder = tmp_path_factory.mktemp("shop")
     project = project_with_tiny_model(folder / "project")
     variables = of_stack(stack, "shop") | NO_TESTS
@@ -52,3 +46,10 @@ def shop(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Shop:
     week = ("--model", "tiny", "--horizon", str(HORIZON), "--backtests", "1")
     made.first_run_printed = made.command("run", *week)
     return made
+
+
+@pytest.fixture
+def built_shop(shop: Shop) -> Shop:
+    """The chain with its tables built from all that has landed."""
+    shop.build_if_behind()
+    return shop

@@ -29,6 +29,8 @@ FIRST_WEEK = DEFAULT_END - timedelta(weeks=WEEKS_MADE - 1)
 N_STORES, N_DEPARTMENTS = 2, 3
 N_SERIES = N_STORES * N_DEPARTMENTS
 HORIZON = 8
+# Commands that build all tables.
+BUILDING = ("build", "run", "backtest")
 
 Tables = dict[str, list[Path]]
 
@@ -38,12 +40,14 @@ class Shop:
     """The chain; `n_weeks` are landed.
 
     first_run_printed: what `salescast run` printed that made its first forecasts.
+    is_behind: whether something has landed since the last build that was finished.
     """
 
     athena: Athena
     n_weeks: int = 0
     first_run_printed: str = field(default="", repr=False)
     restated: int = field(default=0, repr=False)
+    is_behind: bool = False
 
     def command(self, *arguments: str | Path, code: int = 0, **variables: str) -> str:
         """Give a command; returns what it printed."""
@@ -53,7 +57,15 @@ class Shop:
         assert result.exit_code == code, result.output
         assert "Traceback" not in result.output
         assert "unexpected" not in result.output
+        on_athena = variables.get("SALESCAST_TARGET", "athena") == "athena"
+        if code == 0 and on_athena and arguments[0] in BUILDING:
+            self.is_behind = False
         return result.output
+
+    def build_if_behind(self) -> None:
+        """Build the tables if something has landed since they were built."""
+        if self.is_behind:
+            self.command("build")
 
     def land(self, rows: str) -> None:
         """Land the rows of a query on `chain`, all made-up sales, as one more file."""
@@ -64,6 +76,7 @@ class Shop:
         to = sql_text(str(folder / f"sales_{n_files}.csv"))
         duckdb.sql(f"copy (with {self._chain} {rows}) to {to} (header)")
         self.command("ingest", folder, "--mapping", folder / "shop.yml")
+        self.is_behind = True
 
     def _make_chain(self, folder: Path) -> None:
         """Everything but the sales into the folder, which are landed some weeks at a time."""

@@ -7,8 +7,7 @@ from pathlib import Path
 import duckdb
 
 from salescast.lake import sql_text
-
-from .comparison import compare
+from support.comparison import compare
 
 
 def test_a_difference_is_found(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""What tests share: homes and warehouses to give commands to, servers, data."""
