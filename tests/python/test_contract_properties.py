@@ -20,7 +20,8 @@ from answers import write_lines
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from salescast.deepar.contract import ContractError, check_inference_file, check_training_file
+from salescast.container.checks import check_inference_file, check_training_file
+from salescast.container.errors import ContractError
 from salescast.errors import RunError
 from salescast.forecaster import QUANTILES
 from salescast.output_check import check_output, write_manifest
