@@ -22,7 +22,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).resolve().parent / "results"
-FORECASTER_MODULE = b"salescast.deepar"
+FORECASTER_MODULE = b"salescast.container"
 _SAMPLE_SECONDS = 0.1
 _PRODUCT_PARTS = (
     "dbt_project.yml",

@@ -48,7 +48,8 @@ class Model:
         Raises:
             UserError: One is unknown, out of range or in the wrong table.
         """
-        from salescast.deepar.contract import ContractError, validate_hyperparameters
+        from salescast.container.algorithms.deepar.hyperparameters import validate_hyperparameters
+        from salescast.container.errors import ContractError
 
         try:
             return validate_hyperparameters(

@@ -19,7 +19,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from salescast.deepar.contract import ContractError, check_inference_file, check_training_file
+from salescast.container.checks import check_inference_file, check_training_file
+from salescast.container.errors import ContractError
 from salescast.errors import RunError
 from salescast.forecaster import QUANTILES
 from salescast.output_check import check_output, write_manifest

@@ -1,1 +1,1 @@
-"""The DeepAR training and transform program, under SageMaker's container contract."""
+"""`python -m salescast.deepar`, for one release; the program is `salescast.container`."""

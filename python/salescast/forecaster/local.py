@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from salescast.child import Progress, run_child
-from salescast.deepar.contract import ContainerPaths, ContractError, pack_model, unpack_model
+from salescast.container.errors import ContractError
+from salescast.container.packing import pack_model, unpack_model
+from salescast.container.paths import ContainerPaths
 from salescast.errors import RunError, UserError
 from salescast.forecaster import NUM_SAMPLES, QUANTILES, JobUsage, TrainingJob, TransformJob
 from salescast.forecaster.sagemaker.images import is_built_in
@@ -27,7 +29,7 @@ _TRANSFORMED = re.compile(r"^transform: (\d+)/(\d+) series")
 
 
 class LocalForecaster:
-    """Runs `python -m salescast.deepar` with this interpreter."""
+    """Runs `python -m salescast.container` with this interpreter."""
 
     name = "local"
 
@@ -36,7 +38,7 @@ class LocalForecaster:
         *,
         threads: int,
         progress: Progress = lambda _: None,
-        command: Sequence[str] = (sys.executable, "-m", "salescast.deepar"),
+        command: Sequence[str] = (sys.executable, "-m", "salescast.container"),
         open_s3: Callable[[str], Prefix] | None = None,
     ) -> None:
         """Keep the settings.

@@ -19,12 +19,8 @@ import pytest
 from utilsforecast import losses
 
 from salescast.batch import BatchRecord
-from salescast.deepar.contract import (
-    Record,
-    check_inference_file,
-    check_training_file,
-    read_records,
-)
+from salescast.container.checks import check_inference_file, check_training_file
+from salescast.container.records import Record, read_records
 from salescast.export import RunFiles
 from salescast.lake import sortable_id
 from support.home import Home, Rows

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from salescast.deepar.contract import check_inference_file, check_training_file, read_records
+from salescast.container.checks import check_inference_file, check_training_file
+from salescast.container.records import read_records
 from support.home import HELD, Home, Rows, wait_until
 from support.sources import WEEK, amount, weeks, write_csv, write_mapping
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from salescast.deepar.contract import to_strings
+from salescast.container.hyperparameters import to_strings
 from salescast.errors import UserError
 from salescast.forecaster.sagemaker.images import ACCOUNTS, built_in_image
 from salescast.forecaster.sagemaker.requests import Request, Requests, Staging

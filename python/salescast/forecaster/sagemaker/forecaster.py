@@ -13,7 +13,7 @@ import boto3
 
 from salescast.aws import client, impatient_client, open_session
 from salescast.child import Progress
-from salescast.deepar.contract import SAGEMAKER_HYPERPARAMETERS
+from salescast.container.algorithms.deepar.hyperparameters import SAGEMAKER_HYPERPARAMETERS
 from salescast.errors import UserError
 from salescast.forecaster import JobUsage, StopJob, TrainingJob, TransformJob, UnusableOutput
 from salescast.forecaster.sagemaker.checking import check_request

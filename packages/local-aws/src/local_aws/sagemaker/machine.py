@@ -14,7 +14,7 @@ from local_aws.sagemaker import program
 from local_aws.sagemaker.errors import JobFailed
 from local_aws.sagemaker.joblog import JobLog
 from local_aws.sagemaker.jobs import Job
-from salescast.deepar.contract import ContainerPaths
+from salescast.container.paths import ContainerPaths
 
 INTERNAL_ERROR = "InternalServerError: We encountered an internal error. Please try again."
 CAPACITY_ERROR = (

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-COMMAND = (sys.executable, "-m", "salescast.deepar")
+COMMAND = (sys.executable, "-m", "salescast.container")
 _TICK_SECONDS = 0.1
 _GRACE_SECONDS = 3.0
 _KILL_SECONDS = 5.0

@@ -16,12 +16,10 @@ from local_aws.sagemaker.joblog import JobLog
 from local_aws.sagemaker.jobs import Job
 from local_aws.sagemaker.machine import CAPACITY_ERROR, INTERNAL_ERROR, Machine
 from local_aws.sagemaker.rules import CHECKPOINTS, CONTAINER_TREE, DAY
-from salescast.deepar.contract import (
-    ContainerPaths,
-    ContractError,
-    pack_model,
-    validate_hyperparameters,
-)
+from salescast.container.algorithms.deepar.hyperparameters import validate_hyperparameters
+from salescast.container.errors import ContractError
+from salescast.container.packing import pack_model
+from salescast.container.paths import ContainerPaths
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 # What AWS looks for in the log of its DeepAR.

@@ -11,7 +11,9 @@ from local_aws.sagemaker.errors import JobFailed
 from local_aws.sagemaker.joblog import JobLog
 from local_aws.sagemaker.jobs import Job, Model
 from local_aws.sagemaker.machine import CAPACITY_ERROR, INTERNAL_ERROR, Machine
-from salescast.deepar.contract import ContainerPaths, ContractError, unpack_model
+from salescast.container.errors import ContractError
+from salescast.container.packing import unpack_model
+from salescast.container.paths import ContainerPaths
 
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
 # Without a machine; for a test to see the status, and long enough to be asked to stop.

@@ -10,15 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from salescast.deepar.contract import (
-    ContainerPaths,
-    ContractError,
-    InferenceConfig,
-    Record,
-    check_inference_records,
-)
-from salescast.deepar.network import TrainedModel, load_model, sample_paths
-from salescast.deepar.records import FloatArray, parse_record, read_json_lines
+from salescast.container.errors import ContractError
+from salescast.container.inference import InferenceConfig
+from salescast.container.paths import ContainerPaths
+from salescast.container.predictor import Predictor, load_predictor
+from salescast.container.records import FloatArray, Record, parse_record, read_json_lines
 
 SIGNIFICANT_DIGITS = 9
 PROGRESS_SECONDS = 5.0
@@ -31,6 +27,7 @@ def transform(
     output_path: Path,
     config: InferenceConfig,
     join: str | None = None,
+    n_threads: int | None = None,
 ) -> None:
     """Forecast every line of a file; the output appears only when it is complete.
 
@@ -40,47 +37,31 @@ def transform(
         output_path: JSON lines, one for each line of the input and in its order.
         config: What the forecasts should hold.
         join: Field of the input that each output line repeats, beside `SageMakerOutput`.
+        n_threads: Threads to compute on; None for all cores.
 
     Raises:
         ContractError: The model cannot be read, or names the first bad line.
     """
-    model = load_model(paths.model)
+    predictor = load_predictor(paths.model, n_threads)
     if not input_path.is_file():
         raise ContractError(f"{input_path}: no such file")
     records = [
         parse_record(fields, where, date_only=True) for where, fields in read_json_lines(input_path)
     ]
-    check_records(model, records)
+    predictor.check_records(records)
     if join is not None:
         _check_join(records, join)
     output_path.parent.mkdir(parents=True, exist_ok=True)
     temporary = output_path.with_name(f".{output_path.name}.part")
     try:
         with temporary.open("w", encoding="utf-8") as out:
-            forecasts = _with_progress(forecast(model, records, config), len(records))
+            forecasts = _with_progress(forecast(predictor, records, config), len(records))
             for record, answer in zip(records, forecasts, strict=True):
                 line = answer if join is None else {join: record.extra[join], JOINED_FIELD: answer}
                 out.write(answer_line(line))
         temporary.replace(output_path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def check_records(model: TrainedModel, records: Sequence[Record]) -> None:
-    """Check records against the contract and the model.
-
-    Raises:
-        ContractError: Names the first bad record and its field.
-    """
-    config = model.config
-    check_inference_records(
-        records,
-        prediction_length=config.hyperparameters.prediction_length,
-        time_freq=config.hyperparameters.time_freq,
-        cardinality=None if config.ignores_cat else config.cardinality,
-        num_dynamic_feat=None if config.ignores_dynamic_feat else len(config.rules.means),
-        weekday=config.weekday,
-    )
 
 
 def _check_join(records: Sequence[Record], join: str) -> None:
@@ -90,21 +71,24 @@ def _check_join(records: Sequence[Record], join: str) -> None:
 
 
 def forecast(
-    model: TrainedModel, records: Sequence[Record], config: InferenceConfig
+    predictor: Predictor, records: Sequence[Record], config: InferenceConfig
 ) -> Iterator[dict[str, Any]]:
-    """Yield the answer for each record, in their order: only the output types asked for."""
-    levels = [float(text) for text in config.quantiles]
-    for paths in sample_paths(model, records, config.num_samples):
+    """Yield the answer for each record, in their order: only the output types asked for.
+
+    Raises:
+        ContractError: The algorithm has no such output.
+    """
+    for made in predictor.forecast(records, config):
         answer: dict[str, Any] = {}
         if "mean" in config.output_types:
-            answer["mean"] = _rounded(paths.mean(axis=0))
+            answer["mean"] = _rounded(made.values("mean"))
         if "quantiles" in config.output_types:
-            values = np.quantile(paths, levels, axis=0)
+            values = made.values("quantiles")
             answer["quantiles"] = {
                 text: _rounded(row) for text, row in zip(config.quantiles, values, strict=True)
             }
         if "samples" in config.output_types:
-            answer["samples"] = [_rounded(path) for path in paths]
+            answer["samples"] = [_rounded(path) for path in made.values("samples")]
         yield answer
 
 

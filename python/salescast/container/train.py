@@ -1,4 +1,4 @@
-"""Train DeepAR on the channels of a SageMaker training job."""
+"""Train on the channels of a SageMaker training job."""
 
 from __future__ import annotations
 
@@ -9,30 +9,36 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from salescast.deepar.contract import (
-    ContainerPaths,
-    ContractError,
-    Hyperparameters,
-    Record,
-    Summary,
-    check_training_records,
-    read_hyperparameters,
-    read_records,
-)
-from salescast.deepar.fit import HOST, fit
-from salescast.deepar.network import TrainedModel, sample_paths, save_model
-from salescast.deepar.records import check_uniform
+from salescast.container.algorithm import DEFAULT_ALGORITHM, find_algorithm
+from salescast.container.checks import Summary, check_training_records, check_uniform
+from salescast.container.errors import ContractError
+from salescast.container.hyperparameters import DataHyperparameters
+from salescast.container.inference import InferenceConfig
+from salescast.container.paths import HOST, ContainerPaths, read_json_object
+from salescast.container.predictor import Predictor, save_predictor
+from salescast.container.records import Record, read_records
+
+ALGORITHM_HYPERPARAMETER = "algorithm"
 
 logger = logging.getLogger(__name__)
 
 
-def train(paths: ContainerPaths) -> None:
+def train(paths: ContainerPaths, n_threads: int | None = None) -> None:
     """Run a training job: read settings and channels, train, write the model, score the test.
+
+    Args:
+        paths: The container's tree.
+        n_threads: Threads to compute on; None for all cores.
 
     Raises:
         ContractError: The settings or the data break the contract.
     """
-    settings = read_hyperparameters(paths)
+    texts = read_json_object(paths.hyperparameters)
+    name = texts.pop(ALGORITHM_HYPERPARAMETER, DEFAULT_ALGORITHM)
+    algorithm = find_algorithm(name)
+    if n_threads is not None:
+        algorithm.use_threads(n_threads)
+    settings = algorithm.read_hyperparameters(texts)
     content_type = paths.content_type("train")
     if not paths.channel("train").is_dir():
         raise ContractError("train: the channel is missing")
@@ -48,13 +54,15 @@ def train(paths: ContainerPaths) -> None:
     if paths.channel("test").is_dir():
         test_records = _read_test(paths, settings, summary)
     _report_data(records, summary)
-    model = fit(records, settings, summary)
-    save_model(model, paths.model)
+    predictor = Predictor(algorithm, algorithm.fit(records, settings, summary))
+    save_predictor(name, predictor, paths.model)
     if test_records:
-        _report_scores(score(model, test_records))
+        _report_scores(score(predictor, test_records, settings))
 
 
-def _read_test(paths: ContainerPaths, settings: Hyperparameters, summary: Summary) -> list[Record]:
+def _read_test(
+    paths: ContainerPaths, settings: DataHyperparameters, summary: Summary
+) -> list[Record]:
     """The test channel's records that are longer than the horizon, checked against training."""
     records = read_records([paths.channel("test")], content_type=paths.content_type("test"))
     if not records:
@@ -118,21 +126,20 @@ class Scores:
         return float(np.mean(list(self.weighted_quantile_losses.values())))
 
 
-def score(model: TrainedModel, records: Sequence[Record]) -> Scores:
+def score(predictor: Predictor, records: Sequence[Record], settings: DataHyperparameters) -> Scores:
     """Forecast the last points of each record from the points before them and compare."""
-    settings = model.config.hyperparameters
     horizon = settings.prediction_length
     levels = settings.test_quantiles
     actual = np.stack([record.target[-horizon:] for record in records])
     known = [Record(r.start, r.target[:-horizon], r.cat, r.dynamic_feat, r.where) for r in records]
-    means, quantiles = [], []
-    for paths in sample_paths(model, known, settings.num_eval_samples):
-        means.append(paths.mean(axis=0))
-        quantiles.append(np.quantile(paths, levels, axis=0))
+    config = InferenceConfig(
+        settings.num_eval_samples, ("mean", "quantiles"), tuple(map(repr, levels))
+    )
+    forecasts = list(predictor.forecast(known, config))
     observed = ~np.isnan(actual)
-    errors = (actual - np.stack(means))[observed]
+    errors = (actual - np.stack([each.values("mean") for each in forecasts]))[observed]
     total = float(np.abs(actual[observed]).sum())
-    by_level = np.stack(quantiles, axis=1)
+    by_level = np.stack([each.values("quantiles") for each in forecasts], axis=1)
     losses = {}
     for level, forecast in zip(levels, by_level, strict=True):
         error = (actual - forecast)[observed]

@@ -17,14 +17,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from salescast.deepar.contract import (
-    ContractError,
+from salescast.container.checks import (
     check_inference_file,
     check_training_file,
     check_training_records,
-    read_records,
 )
-from salescast.deepar.records import data_files, parse_json_object, parse_record
+from salescast.container.errors import ContractError
+from salescast.container.records import data_files, parse_json_object, parse_record, read_records
 
 from .lines import Lines, make_lines, write_lines
 

@@ -20,7 +20,7 @@ from gluonts.time_feature import (
     week_of_year,
 )
 
-from salescast.deepar.records import FloatArray, Record
+from salescast.container.records import FloatArray, Record
 
 Float32Array = npt.NDArray[np.float32]
 

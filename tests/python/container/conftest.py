@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from salescast.deepar.__main__ import main
+from salescast.container.__main__ import main
 
 from .lines import Lines, write_lines
 

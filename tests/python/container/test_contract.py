@@ -9,15 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from salescast.deepar.contract import (
-    ContainerPaths,
-    ContractError,
-    InferenceConfig,
-    pack_model,
-    parse_inference_config,
-    unpack_model,
-    write_failure,
-)
+from salescast.container.errors import ContractError
+from salescast.container.inference import InferenceConfig, parse_inference_config
+from salescast.container.packing import pack_model, unpack_model
+from salescast.container.paths import ContainerPaths, write_failure
 
 
 def test_a_model_survives_packing(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import multiprocessing
 import re
 import shutil
 from collections.abc import Callable
@@ -14,18 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from salescast.deepar.__main__ import main
-from salescast.deepar.contract import (
-    ContainerPaths,
-    ContractError,
-    check_training_records,
-    parse_hyperparameters,
-    read_records,
-)
-from salescast.deepar.fit import _collect, _Log, _member_process, make_job
+from salescast.container.__main__ import main
+from salescast.container.paths import ContainerPaths
 
-from .conftest import SETTINGS, Container
-from .lines import Lines, make_lines, write_lines
+from .conftest import Container
+from .lines import Lines, make_lines
 
 
 def _weights(container: Container) -> dict[str, np.ndarray[Any, Any]]:
@@ -187,34 +179,6 @@ def test_bad_data_or_settings_are_a_client_error(
     assert not (container.root / "model").exists()
 
 
-def _diverging() -> Lines:
-    """After a context of zeros the scale is tiny and the scaled value no longer finite."""
-    lines = make_lines()
-    for line in lines:
-        line["target"] = [0] * 20 + [1e29] * 20
-    return lines
-
-
-def test_training_that_diverges_is_a_client_error(container: Container) -> None:
-    assert container.train(_diverging()) == 1
-    assert container.failure.startswith("ClientError: training diverged in epoch ")
-
-
-def test_the_error_of_one_network_is_that_of_the_ensemble(tmp_path: Path) -> None:
-    settings = parse_hyperparameters(SETTINGS)
-    records = read_records([write_lines(tmp_path / "part.json", _diverging())])
-    summary = check_training_records(records, prediction_length=3)
-    job = make_job(records, settings, summary)
-    ours, theirs = multiprocessing.Pipe()
-    ours.send(job)
-    _member_process(theirs, member=0, n_threads=1)
-    with pytest.raises(ContractError, match="training diverged"):
-        _collect([ours], _Log(settings, n_batches=1))
-    theirs.close()
-    with pytest.raises(RuntimeError, match="network 0 ended early"):
-        _collect([ours], _Log(settings, n_batches=1))
-
-
 def test_a_target_beyond_single_precision_is_a_client_error(container: Container) -> None:
     lines = make_lines()
     lines[4]["target"][7] = 1e39
@@ -225,10 +189,10 @@ def test_a_target_beyond_single_precision_is_a_client_error(container: Container
 def test_a_fault_of_the_program_is_an_algorithm_error(
     container: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(paths: ContainerPaths) -> None:
+    def fail(paths: ContainerPaths, n_threads: int | None) -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr("salescast.deepar.train.train", fail)
+    monkeypatch.setattr("salescast.container.train.train", fail)
     assert container.train(make_lines()) == 1
     assert container.failure == "AlgorithmError: RuntimeError: broken"
 

@@ -26,9 +26,11 @@ from gluonts.torch.distributions import (
 )
 from gluonts.torch.model.deepar.module import DeepARModel
 
-from salescast.deepar.hyperparameters import Hyperparameters
-from salescast.deepar.records import ContractError, FloatArray, Record
-from salescast.deepar.series import FeatureRules
+from salescast.container.algorithm import ModelInputs
+from salescast.container.algorithms.deepar.hyperparameters import Hyperparameters
+from salescast.container.algorithms.deepar.series import FeatureRules
+from salescast.container.errors import ContractError
+from salescast.container.records import FloatArray, Record
 
 CONFIG_FILE = "model_algo-1-config.json"
 WEIGHTS_FILE = "model_algo-1-weights.npz"
@@ -111,6 +113,18 @@ class TrainedModel:
 
     config: ModelConfig
     networks: tuple[DeepARModel, ...]
+
+    @property
+    def inputs(self) -> ModelInputs:
+        """Which records it takes."""
+        config = self.config
+        return ModelInputs(
+            prediction_length=config.hyperparameters.prediction_length,
+            time_freq=config.hyperparameters.time_freq,
+            cardinality=None if config.ignores_cat else config.cardinality,
+            num_dynamic_feat=None if config.ignores_dynamic_feat else len(config.rules.means),
+            weekday=config.weekday,
+        )
 
 
 def save_model(model: TrainedModel, model_dir: Path) -> None:

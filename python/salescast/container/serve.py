@@ -16,16 +16,12 @@ from typing import Any, NoReturn
 
 import waitress
 
-from salescast.deepar.contract import (
-    ContainerPaths,
-    ContractError,
-    InferenceConfig,
-    Record,
-    inference_config,
-)
-from salescast.deepar.network import TrainedModel, load_model
-from salescast.deepar.records import parse_json_object, parse_record
-from salescast.deepar.transform import answer_line, check_records, forecast
+from salescast.container.errors import ContractError
+from salescast.container.inference import InferenceConfig, inference_config
+from salescast.container.paths import ContainerPaths
+from salescast.container.predictor import Predictor, load_predictor
+from salescast.container.records import Record, parse_json_object, parse_record
+from salescast.container.transform import answer_line, forecast
 
 JSON = "application/json"
 JSON_LINES = "application/jsonlines"
@@ -82,7 +78,12 @@ def _number(environment: Mapping[str, str], name: str, default: int, most: int) 
     return int(text)
 
 
-def serve(paths: ContainerPaths, config: InferenceConfig, settings: ServerSettings) -> None:
+def serve(
+    paths: ContainerPaths,
+    config: InferenceConfig,
+    settings: ServerSettings,
+    n_threads: int | None = None,
+) -> None:
     """Load the model, then answer requests until SIGTERM.
 
     The port opens once the model is loaded, so that an answer to `/ping` means ready.
@@ -91,22 +92,23 @@ def serve(paths: ContainerPaths, config: InferenceConfig, settings: ServerSettin
         paths: The container's tree, which holds the model.
         config: What a forecast holds unless the request says so itself.
         settings: Port and limits.
+        n_threads: Threads to compute on; None for all cores.
 
     Raises:
         ContractError: The model cannot be read.
         OSError: The port is taken.
     """
     signal.signal(signal.SIGTERM, _end)
-    model = load_model(paths.model)
+    predictor = load_predictor(paths.model, n_threads)
     server = waitress.create_server(
-        Service(model, config, settings),
+        Service(predictor, config, settings),
         host="0.0.0.0",
         port=settings.port,
         # One more, so that /ping is answered while every worker forecasts.
         threads=settings.workers + 1,
         # waitress refuses a body of exactly its limit.
         max_request_body_size=settings.max_payload_mb * BYTES_PER_MB + 1,
-        ident="salescast.deepar",
+        ident="salescast.container",
     )
     logger.info("serving on port %d with %d workers", settings.port, settings.workers)
     try:
@@ -140,10 +142,10 @@ class Service:
     """A model as a WSGI application."""
 
     def __init__(
-        self, model: TrainedModel, config: InferenceConfig, settings: ServerSettings
+        self, predictor: Predictor, config: InferenceConfig, settings: ServerSettings
     ) -> None:
         """Keep the loaded model and what every request shares."""
-        self._model = model
+        self._predictor = predictor
         self._config = config
         self._settings = settings
         self._routes: dict[tuple[str, str], Callable[[Environ], _Reply]] = {
@@ -199,10 +201,10 @@ class Service:
             records, config = _read_instances(body, self._config)
         else:
             records, config = _read_lines(body), self._config
-        check_records(self._model, records)
+        self._predictor.check_records(records)
         # One by one, so that no answer depends on what else is in the request.
         answers = [
-            answer for record in records for answer in forecast(self._model, [record], config)
+            answer for record in records for answer in forecast(self._predictor, [record], config)
         ]
         return _Reply(HTTPStatus.OK, accepted, _written(answers, accepted))
 

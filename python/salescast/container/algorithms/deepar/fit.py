@@ -13,18 +13,25 @@ from multiprocessing.connection import Connection
 import numpy as np
 import torch
 
-from salescast.deepar.contract import ContractError, Hyperparameters, Record, Summary
-from salescast.deepar.network import ModelConfig, TrainedModel, build_network, stock_lags
-from salescast.deepar.records import FloatArray
-from salescast.deepar.series import (
+from salescast.container.algorithms.deepar.hyperparameters import Hyperparameters
+from salescast.container.algorithms.deepar.network import (
+    ModelConfig,
+    TrainedModel,
+    build_network,
+    stock_lags,
+)
+from salescast.container.algorithms.deepar.series import (
     FeatureRules,
     Float32Array,
     Windows,
     WindowSampler,
     feature_statistics,
 )
+from salescast.container.checks import Summary
+from salescast.container.errors import ContractError
+from salescast.container.paths import HOST
+from salescast.container.records import FloatArray, Record
 
-HOST = "algo-1"
 WEIGHT_DECAY = 1e-8
 PLATEAU_FACTOR = 0.5
 PLATEAU_PATIENCE = 10

@@ -20,8 +20,8 @@ from typing import Any
 
 import pytest
 
-from salescast.deepar.contract import ContractError
-from salescast.deepar.serve import ServerSettings
+from salescast.container.errors import ContractError
+from salescast.container.serve import ServerSettings
 
 from .conftest import SETTINGS, Container
 from .lines import Lines, make_lines, write_lines

@@ -71,7 +71,7 @@ def test_the_final_stage_holds_the_program_its_libraries_and_the_entry_points() 
     assert copies == [
         "--from=libraries /opt/program /opt/program",
         "python/salescast/__init__.py /opt/program/source/salescast/",
-        "python/salescast/deepar /opt/program/source/salescast/deepar",
+        "python/salescast/container /opt/program/source/salescast/container",
         "--chmod=755 deploy/image/bin/train deploy/image/bin/serve /usr/local/bin/",
     ]
 
@@ -80,7 +80,7 @@ def test_the_final_stage_holds_the_program_its_libraries_and_the_entry_points() 
 def test_an_entry_point_can_be_run(name: str) -> None:
     path = IMAGE / "bin" / name
     assert path.stat().st_mode & stat.S_IXUSR
-    assert f"exec python -m salescast.deepar {name}" in path.read_text(encoding="utf-8")
+    assert f"exec python -m salescast.container {name}" in path.read_text(encoding="utf-8")
 
 
 def test_the_platform_may_choose_the_port() -> None:
@@ -158,7 +158,7 @@ def test_the_program_runs_with_the_libraries_of_the_image_alone(tmp_path: Path) 
     source, libraries = tmp_path / "source", tmp_path / "libraries"
     (source / "salescast").mkdir(parents=True)
     shutil.copy(ROOT / "python" / "salescast" / "__init__.py", source / "salescast")
-    shutil.copytree(ROOT / "python" / "salescast" / "deepar", source / "salescast" / "deepar")
+    shutil.copytree(ROOT / "python" / "salescast" / "container", source / "salescast" / "container")
     _link_libraries(libraries)
     ml = tmp_path / "ml"
     config = ml / "input" / "config" / "hyperparameters.json"
@@ -185,8 +185,8 @@ def test_the_program_runs_with_the_libraries_of_the_image_alone(tmp_path: Path) 
     others = "dbt", "duckdb", "boto3", "click"
     find = f"import importlib.util as u; print([name for name in {others} if u.find_spec(name)])"
     assert run("-c", find).stdout == "[]\n"
-    trained = run("-m", "salescast.deepar", "train")
+    trained = run("-m", "salescast.container", "train")
     assert trained.returncode == 0, trained.stderr
     assert (ml / "model" / "model_algo-1-config.json").exists()
-    served = run("-c", "import salescast.deepar.serve as serve; print(serve.__file__)")
+    served = run("-c", "import salescast.container.serve as serve; print(serve.__file__)")
     assert served.stdout.startswith(str(source)), served.stderr

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from salescast.deepar.contract import (
+from salescast.container.algorithms.deepar.hyperparameters import (
     EXTENSIONS,
     SAGEMAKER_HYPERPARAMETERS,
-    ContractError,
     parse_hyperparameters,
     validate_hyperparameters,
 )
+from salescast.container.errors import ContractError
 
 REQUIRED = {
     "time_freq": "W",
@@ -163,6 +163,7 @@ def test_any_text_is_read_or_refused_by_name(name: str, text: str) -> None:
         assert name in str(error)
 
 
-def test_the_contract_does_not_import_torch() -> None:
-    code = "import sys, salescast.deepar.contract; sys.exit('torch' in sys.modules)"
+def test_the_settings_do_not_import_torch() -> None:
+    module = "salescast.container.algorithms.deepar.hyperparameters"
+    code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=120).returncode == 0

@@ -1,0 +1,1 @@
+"""The algorithms that a job can name: a folder or module each, with a module-level ALGORITHM."""
