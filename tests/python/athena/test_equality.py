@@ -17,10 +17,10 @@ from end_to_end.conftest import NO_WALMART, WALMART, has_walmart
 
 from local_aws.stack import Stack
 from salescast.cli import cli
-from salescast.export import RunFiles
 from salescast.lake import Lake
 from salescast.settings import load_settings
 from salescast.warehouse import open_warehouse
+from salescast.week.export import RunFiles
 
 from .comparison import compare
 from .shop import Shop

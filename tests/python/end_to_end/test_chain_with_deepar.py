@@ -18,15 +18,15 @@ import pandas as pd
 import pytest
 from utilsforecast import losses
 
-from salescast.batch import BatchRecord
 from salescast.deepar.contract import (
     Record,
     check_inference_file,
     check_training_file,
     read_records,
 )
-from salescast.export import RunFiles
 from salescast.lake import sortable_id
+from salescast.week.batch import BatchRecord
+from salescast.week.export import RunFiles
 
 from .home import Home, Rows
 from .sources import WEEK, amount, weeks, write_csv, write_mapping

@@ -19,8 +19,8 @@ from end_to_end.home import Home, Rows
 from end_to_end.sources import amount, weeks, write_csv, write_mapping
 
 from local_aws.stack import Stack
-from salescast.batch import read_record
 from salescast.cli import cli
+from salescast.week.batch import read_record
 
 HORIZON = 4
 WEEKS = weeks(date(2024, 1, 6), 70)

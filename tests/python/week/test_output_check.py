@@ -13,7 +13,7 @@ from answers import answer, write_lines
 
 from salescast.errors import RunError
 from salescast.forecaster import UnusableOutput
-from salescast.output_check import check_output, write_manifest
+from salescast.week.output_check import check_output, write_manifest
 
 NOTHING = "Nothing was landed"
 
