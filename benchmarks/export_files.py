@@ -13,9 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from salescast.export import RunFiles
 from salescast.settings import load_settings
 from salescast.warehouse import open_warehouse
+from salescast.week.export import RunFiles
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -14,14 +14,14 @@ from datetime import date
 
 import duckdb
 
-from salescast.batch import RunRecord
-from salescast.export import RunFiles
 from salescast.forecaster import QUANTILES
 from salescast.lake import Lake
-from salescast.load import land_run
-from salescast.output_check import check_output, write_manifest
 from salescast.settings import Settings, load_settings
 from salescast.warehouse.duckdb import DuckDBWarehouse
+from salescast.week.batch import RunRecord
+from salescast.week.export import RunFiles
+from salescast.week.load import Forecasts, land_run
+from salescast.week.output_check import check_output, write_manifest
 
 CUTOFF = date(2026, 10, 31)
 HORIZON = 39
@@ -149,10 +149,11 @@ def load(settings: Settings, files: RunFiles, n_series: int) -> None:
     landed = land_run(
         Lake(settings.lake),
         RUN,
-        files,
+        Forecasts(answers=files.forecasts, items=files.inference_items, fallback=files.baseline),
         batch_id="bench",
         lower_bound=0.0,
         facts=facts,
+        fallback_list=files.fallback_items,
         config=settings.duckdb_config,
     )
     assert (landed.n_items, landed.n_rows) == (n_series, n_series * HORIZON)

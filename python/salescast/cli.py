@@ -17,13 +17,13 @@ import click
 from salescast.errors import SalescastError, UserError
 
 if TYPE_CHECKING:
-    from salescast.batch import Batch
-    from salescast.champion import Champion
     from salescast.console import ConsoleProgress
-    from salescast.estimate import Estimate
-    from salescast.new_batch import Asked
     from salescast.settings import Settings
     from salescast.warehouse.marts import Accuracy
+    from salescast.week.batch import Batch
+    from salescast.week.champion import Champion
+    from salescast.week.estimate import Estimate
+    from salescast.week.plan import Asked
 
 _TARGET = "salescast.target"
 _TAKE_LOCK = "salescast.take_lock"
@@ -310,7 +310,7 @@ def run(
             )
         _resume(as_json)
         return
-    from salescast.new_batch import Asked
+    from salescast.week.plan import Asked
 
     asked = Asked(
         "run",
@@ -351,7 +351,7 @@ def backtest(
     as_json: bool,
 ) -> None:
     """Forecast from past cutoffs, to compare models with what was sold since."""
-    from salescast.new_batch import Asked
+    from salescast.week.plan import Asked
 
     asked = Asked(
         "backtest",
@@ -396,17 +396,15 @@ def report(out: Path | None, as_json: bool) -> None:
 def status(last: int, as_json: bool) -> None:
     """Show the newest batches and their runs."""
     settings = _settings()
-    from salescast.batch import batch_folders, read_record
+    from salescast.recipes import steps_of
+    from salescast.week.batch import batch_folders, read_record
 
     records = [read_record(folder) for folder in batch_folders(settings.batches)[-last:]]
     rows = []
     for record in reversed(records):
         finished = set(record.finished)
         for each in record.runs:
-            steps = ["export", "train", "predict", "load"]
-            if each.recipe == "sql":
-                steps = ["export", "load"]
-            waiting = [step for step in steps if f"{each.run_id}/{step}" not in finished]
+            waiting = [step for step in steps_of(each) if f"{each.run_id}/{step}" not in finished]
             rows.append(
                 {
                     "batch_id": record.batch_id,
@@ -469,8 +467,8 @@ def champion() -> None:
 @_json_option
 def champion_show(as_json: bool) -> None:
     """Show the champion."""
-    from salescast.champion import read_champion
     from salescast.lake import open_lake
+    from salescast.week.champion import read_champion
 
     _tell_champion(read_champion(open_lake(_settings())), as_json)
 
@@ -487,9 +485,9 @@ def champion_show(as_json: bool) -> None:
 def champion_set(model_id: str, reason: str, trained_model: str | None, as_json: bool) -> None:
     """Choose a model of models.toml."""
     settings = _settings()
-    from salescast.champion import set_champion
     from salescast.lake import open_lake
-    from salescast.models import read_models
+    from salescast.recipes.catalogue import read_models
+    from salescast.week.champion import set_champion
 
     with _hold_locks(settings, f"salescast champion set {model_id}"):
         chosen = set_champion(
@@ -510,9 +508,9 @@ def champion_set(model_id: str, reason: str, trained_model: str | None, as_json:
 def champion_rollback(reason: str | None, as_json: bool) -> None:
     """Go back to the choice before; given again it goes further back."""
     settings = _settings()
-    from salescast.champion import roll_back
     from salescast.lake import open_lake
-    from salescast.models import read_models
+    from salescast.recipes.catalogue import read_models
+    from salescast.week.champion import roll_back
 
     with _hold_locks(settings, "salescast champion rollback"):
         chosen = roll_back(
@@ -527,8 +525,8 @@ def champion_rollback(reason: str | None, as_json: bool) -> None:
 def champion_history(as_json: bool) -> None:
     """Show all choices, the newest first."""
     settings = _settings()
-    from salescast.champion import read_history
     from salescast.lake import open_lake
+    from salescast.week.champion import read_history
 
     choices = read_history(open_lake(settings))[::-1]
     if as_json:
@@ -694,9 +692,10 @@ def demo(as_json: bool) -> None:
     """Try everything on made-up data: simulate, ingest, run, report."""
     settings = _settings()
     from salescast.forecaster import open_forecaster
-    from salescast.models import DEEPAR, SNAIVE, read_models
-    from salescast.new_batch import Asked
+    from salescast.recipes import SNAIVE
+    from salescast.recipes.catalogue import DEEPAR, read_models
     from salescast.simulate import simulate as write
+    from salescast.week.plan import Asked
 
     data = settings.home / "demo"
     if not any(data.glob("sales.*")):
@@ -707,7 +706,8 @@ def demo(as_json: bool) -> None:
     try:
         forecaster = open_forecaster(settings)
         forecaster.check_ready()
-        forecaster.check_model(read_models(settings.project / "models.toml")[DEEPAR])
+        deepar = read_models(settings.project / "models.toml")[DEEPAR]
+        forecaster.check_model(DEEPAR, deepar.settings.get("extensions", {}))
     except UserError as error:
         click.echo(f"Without DeepAR: {error}", err=True)
         names = (SNAIVE,)
@@ -733,7 +733,7 @@ def _settings() -> Settings:
 
 
 def _hold_locks(settings: Settings, command: str) -> AbstractContextManager[None]:
-    from salescast.lock import hold_locks
+    from salescast.lake.lock import hold_locks
 
     take = bool(click.get_current_context().meta.get(_TAKE_LOCK))
     return hold_locks(settings, command, take=take)
@@ -785,10 +785,10 @@ def _ingest(settings: Settings, source: Path, mapping_name: str) -> Any:
 def _start(asked: Asked, as_json: bool) -> None:
     """Start a batch and carry it out."""
     settings = _settings()
-    from salescast.batch import Batch
     from salescast.lake import open_lake
-    from salescast.new_batch import check_ready, plan_batch
     from salescast.warehouse import open_warehouse
+    from salescast.week.batch import Batch
+    from salescast.week.plan import check_ready, plan_batch
 
     def make(progress: ConsoleProgress) -> Batch:
         lake = open_lake(settings)
@@ -804,7 +804,7 @@ def _start(asked: Asked, as_json: bool) -> None:
 
 def _estimate(asked: Asked, as_json: bool) -> None:
     """Tell what a batch would start, send and cost."""
-    from salescast.estimate import estimate_batch
+    from salescast.week.estimate import estimate_batch
 
     estimate = estimate_batch(_settings(), asked)
     if as_json:
@@ -894,7 +894,7 @@ def _dollars(value: float | None) -> str:
 
 def _resume(as_json: bool) -> None:
     settings = _settings()
-    from salescast.batch import newest_folder, read_record
+    from salescast.week.batch import newest_folder, read_record
 
     folder = newest_folder(settings.batches)
     if read_record(folder).status == "done":
@@ -913,9 +913,9 @@ def _resume(as_json: bool) -> None:
 
 def _do_step(step: str, batch_id: str | None, as_json: bool) -> None:
     settings = _settings()
-    from salescast.batch import find_folder, newest_folder
     from salescast.console import ConsoleProgress
-    from salescast.weekly_run import carry_out, open_week
+    from salescast.week.batch import find_folder, newest_folder
+    from salescast.week.run import carry_out, open_week
 
     with ConsoleProgress() as progress, _hold_locks(settings, f"salescast {step}"):
         folder = (
@@ -938,8 +938,8 @@ def _do_step(step: str, batch_id: str | None, as_json: bool) -> None:
 
 
 def _open_batch(settings: Settings, folder: Path, progress: ConsoleProgress) -> Batch:
-    from salescast.batch import Batch, read_record
     from salescast.lake import open_lake
+    from salescast.week.batch import Batch, read_record
 
     return Batch(read_record(folder), folder, open_lake(settings), progress.say)
 
@@ -953,7 +953,7 @@ def _carry_out(
     """Carry out a batch under the lock, then print the accuracy of its cutoffs."""
     from salescast.console import ConsoleProgress
     from salescast.warehouse.marts import read_accuracy, read_rejected
-    from salescast.weekly_run import carry_out, open_week
+    from salescast.week.run import carry_out, open_week
 
     with ConsoleProgress() as progress, _hold_locks(settings, command):
         batch = make(progress)

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from salescast.batch import batch_folders, read_record
 from salescast.lake import Lake, utc_naive
+from salescast.week.batch import batch_folders, read_record
 
 if TYPE_CHECKING:
     from salescast.s3 import Prefix

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from salescast.child import run_child
-from salescast.lock import hold_lock
+from salescast.lake.lock import hold_lock
 
 PARENT = """
 import sys
 from pathlib import Path
 from salescast.child import run_child
-from salescast.lock import hold_lock
+from salescast.lake.lock import hold_lock
 home = Path(sys.argv[1])
 with hold_lock(home, "salescast run"):
     sleep = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)"]

@@ -23,9 +23,9 @@ from salescast.container.checks import check_inference_file, check_training_file
 from salescast.container.errors import ContractError
 from salescast.errors import RunError
 from salescast.forecaster import QUANTILES
-from salescast.output_check import check_output, write_manifest
 from salescast.settings import load_settings
 from salescast.warehouse.duckdb import DuckDBWarehouse
+from salescast.week.output_check import check_output, write_manifest
 from support.answers import write_lines
 
 CUTOFF = date(2026, 10, 31)

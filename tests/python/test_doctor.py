@@ -27,8 +27,8 @@ from salescast.cli import cli
 from salescast.doctor import buckets
 from salescast.doctor.athena import LAYERS
 from salescast.doctor.check import Check, Outcome, State, carry_out, ok
-from salescast.lake_lock import NAME as LOCK
-from salescast.lock import hold_lock
+from salescast.lake.lock import hold_lock
+from salescast.lake.s3_lock import NAME as LOCK
 
 LOADER = Loader()
 REGION = "eu-central-1"

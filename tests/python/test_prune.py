@@ -14,13 +14,13 @@ import pytest
 from click.testing import CliRunner
 from moto import mock_aws
 
-from salescast.batch import Batch, BatchRecord, RunRecord, StepRecord
 from salescast.cli import cli
 from salescast.forecaster.sagemaker.old_models import delete_model, find_models
 from salescast.lake import Lake, open_lake, utc_naive
-from salescast.lock import hold_lock
+from salescast.lake.lock import hold_lock
 from salescast.prune import find_old_batches, find_removals
 from salescast.settings import load_settings
+from salescast.week.batch import Batch, BatchRecord, RunRecord, StepRecord
 
 NOW = datetime.now(UTC)
 BUCKET = "a-bucket"

@@ -16,8 +16,9 @@ import pytest
 
 from salescast.errors import RunError, UserError
 from salescast.lake import Lake
+from salescast.lake.trained_models import Encoding
 from salescast.settings import Settings, load_settings
-from salescast.warehouse import Cutoff, Encoding
+from salescast.warehouse import Cutoff
 from salescast.warehouse.duckdb import DuckDBWarehouse
 from salescast.warehouse.landed import read_lower_bound
 from salescast.warehouse.marts import read_accuracy, read_rejected

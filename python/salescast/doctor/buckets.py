@@ -14,8 +14,8 @@ from salescast.aws import error_code, is_denied
 from salescast.doctor.aws_errors import asking
 from salescast.doctor.check import Check, Outcome, failed, failed_with, not_checked, ok, warning
 from salescast.errors import RunError, SalescastError, Taken, UserError
-from salescast.lake_lock import NAME as LOCK
-from salescast.lake_lock import STALE_SECONDS
+from salescast.lake.s3_lock import NAME as LOCK
+from salescast.lake.s3_lock import STALE_SECONDS
 from salescast.s3 import Prefix
 
 # Athena does not read files with such a name, should one be left behind.

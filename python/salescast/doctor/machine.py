@@ -16,7 +16,7 @@ from pathlib import Path
 from salescast.doctor.check import Check, Outcome, failed, not_checked, ok, warning
 from salescast.errors import UserError
 from salescast.forecaster import open_forecaster
-from salescast.lock import lock_owner
+from salescast.lake.lock import lock_owner
 from salescast.settings import Settings
 
 _TOLD = {

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from salescast.child import Progress
 from salescast.errors import RunError
 
 if TYPE_CHECKING:
-    from salescast.models import Model
     from salescast.settings import Settings
 
 QUANTILES = ("0.05", "0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "0.9", "0.95")
@@ -19,6 +18,9 @@ QUANTILES = ("0.05", "0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "0.
 
 NUM_SAMPLES = 200
 """Sample paths a series, so that the outer quantiles rest on ten of them."""
+
+Use = Literal["training", "transform"]
+"""What a job is for."""
 
 StopJob = Callable[[str], bool]
 """Asked at an interrupt whether the job of this name, which runs elsewhere, shall stop too."""
@@ -87,6 +89,25 @@ class JobUsage:
         return f"{self.job_name} on {machines}, {self.billable_seconds:,.0f} s billed{price}"
 
 
+@dataclass(frozen=True)
+class Limits:
+    """Machines of a job, how long it may take, and what that would cost at most.
+
+    Attributes:
+        instance_type: Kind of machine.
+        instance_count: Number of machines.
+        max_seconds: The job is stopped after that.
+        usd_per_hour: Price of one machine; None if it is not known.
+        max_usd: Dollars if the job takes all its time; None if the price is not known.
+    """
+
+    instance_type: str
+    instance_count: int
+    max_seconds: int
+    usd_per_hour: float | None
+    max_usd: float | None
+
+
 class Forecaster(Protocol):
     """A place that runs DeepAR's container contract."""
 
@@ -98,6 +119,25 @@ class Forecaster(Protocol):
     def program(self) -> str:
         """Program or image with its version, kept with each trained model."""
 
+    @property
+    def max_attempts(self) -> int:
+        """Times a job is started at most; more than once only after a fault of the place itself."""
+
+    @property
+    def price_table(self) -> Path | None:
+        """File of the prices; None where nothing is billed.
+
+        Raises:
+            UserError: The file is missing or broken.
+        """
+
+    def limits(self, use: Use) -> Limits | None:
+        """The limits of each job of a use; None where nothing is billed.
+
+        Raises:
+            UserError: The table of prices is missing or broken.
+        """
+
     def check_ready(self) -> None:
         """Refuse early if no job could start.
 
@@ -105,8 +145,12 @@ class Forecaster(Protocol):
             UserError: Something must be installed or set first.
         """
 
-    def check_model(self, model: Model) -> None:
+    def check_model(self, model_id: str, extensions: Mapping[str, Any]) -> None:
         """Refuse early a model whose settings no job here takes.
+
+        Args:
+            model_id: The model, for messages.
+            extensions: Its settings that only our own program takes.
 
         Raises:
             UserError: Names the settings.

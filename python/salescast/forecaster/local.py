@@ -9,19 +9,26 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from salescast.child import Progress, run_child
 from salescast.container.errors import ContractError
 from salescast.container.packing import pack_model, unpack_model
 from salescast.container.paths import ContainerPaths
 from salescast.errors import RunError, UserError
-from salescast.forecaster import NUM_SAMPLES, QUANTILES, JobUsage, TrainingJob, TransformJob
-from salescast.forecaster.sagemaker.images import is_built_in
+from salescast.forecaster import (
+    NUM_SAMPLES,
+    QUANTILES,
+    JobUsage,
+    Limits,
+    TrainingJob,
+    TransformJob,
+    Use,
+)
+from salescast.lake.trained_models import is_built_in
 from salescast.settings import program_version
 
 if TYPE_CHECKING:
-    from salescast.models import Model
     from salescast.s3 import Prefix
 
 _EPOCH = re.compile(r"#quality_metric: host=\S+, epoch=(\d+), train loss <loss>=(\S+)")
@@ -32,6 +39,8 @@ class LocalForecaster:
     """Runs `python -m salescast.container` with this interpreter."""
 
     name = "local"
+    max_attempts = 1
+    price_table = None
 
     def __init__(
         self,
@@ -74,7 +83,11 @@ class LocalForecaster:
                 "--model snaive_52.",
             )
 
-    def check_model(self, model: Model) -> None:
+    def limits(self, use: Use) -> Limits | None:
+        """None: what runs here is not billed."""
+        return None
+
+    def check_model(self, model_id: str, extensions: Mapping[str, Any]) -> None:
         """Our program takes every model of `models.toml`."""
 
     def check_artifact(self, program: str) -> None:

@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from salescast.child import Progress
+from salescast.lake.trained_models import Encoding
 
 if TYPE_CHECKING:
     from salescast.settings import Settings
-
-CATEGORY_COLUMNS = ("store_id", "department_id")
-"""Columns of exp_series whose codes stand in `cat`, by cat_position."""
 
 
 @dataclass(frozen=True)
@@ -58,18 +56,6 @@ class LandedSeries:
     cutoff_date: date
     n_series: int
     n_weeks: int
-
-
-@dataclass(frozen=True)
-class Encoding:
-    """How a trained model reads the columns of an export.
-
-    `features` are the names of `dynamic_feat` in order; `categories` is a Parquet file with
-    cat_position, code and category_value.
-    """
-
-    features: tuple[str, ...]
-    categories: Path
 
 
 @dataclass(frozen=True)

@@ -25,12 +25,12 @@ from salescast.aws import client, open_session
 from salescast.child import Progress
 from salescast.errors import RunError, UserError
 from salescast.lake import open_lake, sql_text
+from salescast.lake.trained_models import Encoding
 from salescast.s3 import Prefix, open_prefix
 from salescast.settings import Settings
 from salescast.warehouse import (
     BuildResult,
     Cutoff,
-    Encoding,
     Landed,
     LandedSeries,
     Spent,

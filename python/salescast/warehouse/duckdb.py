@@ -14,11 +14,11 @@ import duckdb
 from salescast.child import Progress
 from salescast.errors import RunError, UserError
 from salescast.lake import Lake
+from salescast.lake.trained_models import Encoding
 from salescast.settings import Settings
 from salescast.warehouse import (
     BuildResult,
     Cutoff,
-    Encoding,
     Landed,
     LandedSeries,
     Spent,

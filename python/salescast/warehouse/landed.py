@@ -69,6 +69,18 @@ def _sales_sql(relation: Callable[[str], str]) -> str:
     """
 
 
+def landed_until_sql(lake: Lake, cutoff: date) -> str:
+    """A query of DuckDB: the forecasts of landed runs for weeks up to a cutoff.
+
+    They were made before it, and what was sold in these weeks is known at it.
+    """
+    return f"""
+        select * from ({lake.scan_sql("forecasts")})
+        where week_end_date <= date '{cutoff.isoformat()}'
+            and run_id in (select run_id from ({lake.scan_sql("runs")}))
+    """
+
+
 def read_lower_bound(lake: Lake) -> float | None:
     """The least that a forecast may be, as the newest settings say; None for no bound."""
     bound = _newest_source(lake)[1].get("lower_bound")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from salescast.errors import UserError
-from salescast.warehouse import CATEGORY_COLUMNS
+from salescast.lake.trained_models import CATEGORY_COLUMNS
 
 
 def feature_column(present: Sequence[str], wanted: Sequence[str], cutoff: date) -> str:

@@ -18,11 +18,11 @@ import pandas as pd
 import pytest
 from utilsforecast import losses
 
-from salescast.batch import BatchRecord
 from salescast.container.checks import check_inference_file, check_training_file
 from salescast.container.records import Record, read_records
-from salescast.export import RunFiles
 from salescast.lake import sortable_id
+from salescast.week.batch import BatchRecord
+from salescast.week.export import RunFiles
 from support.home import Home, Rows
 from support.sources import WEEK, amount, weeks, write_csv, write_mapping
 

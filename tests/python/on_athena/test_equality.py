@@ -16,10 +16,10 @@ from click.testing import CliRunner
 
 from local_aws.stack import Stack
 from salescast.cli import cli
-from salescast.export import RunFiles
 from salescast.lake import Lake
 from salescast.settings import load_settings
 from salescast.warehouse import open_warehouse
+from salescast.week.export import RunFiles
 from support.comparison import compare
 from support.shop import Shop
 from support.walmart import NO_WALMART, WALMART, has_walmart

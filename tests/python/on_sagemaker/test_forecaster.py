@@ -11,13 +11,11 @@ from salescast.forecaster.local import LocalForecaster
 from salescast.forecaster.sagemaker.forecaster import SageMakerForecaster
 from salescast.forecaster.sagemaker.images import built_in_image
 from salescast.forecaster.sagemaker.settings import SageMakerSettings, load_sagemaker_settings
-from salescast.models import Model
 from salescast.settings import load_settings
 
 ROLE = "arn:aws:iam::123456789012:role/salescast"
 OURS = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/salescast:1"
-PLAIN = Model("plain", "deepar", hyperparameters={"time_freq": "W"})
-EXTENDED = Model("deepar", "deepar", extensions={"seed": 3, "lags": [1]})
+EXTENSIONS = {"seed": 3, "lags": [1]}
 
 
 @pytest.fixture(autouse=True)
@@ -74,10 +72,10 @@ def test_a_role_that_is_none_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_extensions_are_for_our_image_only() -> None:
-    forecaster().check_model(PLAIN)
-    forecaster(image=OURS).check_model(EXTENDED)
+    forecaster().check_model("plain", {})
+    forecaster(image=OURS).check_model("deepar", EXTENSIONS)
     with pytest.raises(UserError, match="deepar has lags, seed") as caught:
-        forecaster().check_model(EXTENDED)
+        forecaster().check_model("deepar", EXTENSIONS)
     assert "SALESCAST_SAGEMAKER_IMAGE" in str(caught.value.fix)
 
 

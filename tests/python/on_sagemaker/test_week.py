@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from local_aws.stack import Stack
-from salescast.output_check import write_manifest
+from salescast.week.output_check import write_manifest
 from support.cloud import HORIZON, SERIES, CloudHome, client, fork, jobs_of, of_stack
 
 

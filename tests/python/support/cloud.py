@@ -17,11 +17,10 @@ import requests
 from click.testing import CliRunner
 
 from local_aws.stack import Stack
-from salescast.batch import read_record
 from salescast.cli import cli
-
-from .home import Home, Rows
-from .sources import amount, weeks, write_csv, write_mapping
+from salescast.week.batch import read_record
+from support.home import Home, Rows
+from support.sources import amount, weeks, write_csv, write_mapping
 
 HORIZON = 4
 WEEKS = weeks(date(2024, 1, 6), 70)

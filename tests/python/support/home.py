@@ -16,12 +16,12 @@ from typing import Any
 import duckdb
 from click.testing import CliRunner
 
-from salescast.batch import BatchRecord, RunRecord, newest_folder, read_record
 from salescast.cli import cli
-from salescast.export import RunFiles
 from salescast.lake import Lake
 from salescast.settings import Settings, load_settings
 from salescast.warehouse.duckdb import DuckDBWarehouse
+from salescast.week.batch import BatchRecord, RunRecord, newest_folder, read_record
+from salescast.week.export import RunFiles
 
 REPOSITORY = Path(__file__).parents[3]
 HELD = "Another command is at work in this home"

@@ -20,9 +20,8 @@ from click.testing import CliRunner
 from salescast.cli import cli
 from salescast.lake import sql_text
 from salescast.simulate.command import DEFAULT_END
-
-from .comparison import compare
-from .warehouse import REPOSITORY, Athena
+from support.comparison import compare
+from support.warehouse import REPOSITORY, Athena
 
 WEEKS_MADE, WEEKS_AT_FIRST = 160, 130
 FIRST_WEEK = DEFAULT_END - timedelta(weeks=WEEKS_MADE - 1)

@@ -2,29 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from salescast.forecaster.sagemaker.prices import Prices, Use
+from salescast.forecaster import Limits, Use
+from salescast.forecaster.sagemaker.prices import Prices
 from salescast.forecaster.sagemaker.settings import SageMakerSettings
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Machines of a job, how long it may take, and what that would cost at most.
-
-    Attributes:
-        instance_type: Kind of machine.
-        instance_count: Number of machines.
-        max_seconds: The job is stopped after that.
-        usd_per_hour: Price of one machine; None if it is not known.
-        max_usd: Dollars if the job takes all its time; None if the price is not known.
-    """
-
-    instance_type: str
-    instance_count: int
-    max_seconds: int
-    usd_per_hour: float | None
-    max_usd: float | None
 
 
 def limits_of(use: Use, settings: SageMakerSettings, prices: Prices, region: str) -> Limits:

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import boto3
 
@@ -15,11 +15,20 @@ from salescast.aws import client, impatient_client, open_session
 from salescast.child import Progress
 from salescast.container.algorithms.deepar.hyperparameters import SAGEMAKER_HYPERPARAMETERS
 from salescast.errors import UserError
-from salescast.forecaster import JobUsage, StopJob, TrainingJob, TransformJob, UnusableOutput
+from salescast.forecaster import (
+    JobUsage,
+    Limits,
+    StopJob,
+    TrainingJob,
+    TransformJob,
+    UnusableOutput,
+    Use,
+)
+from salescast.forecaster.sagemaker.bill import limits_of
 from salescast.forecaster.sagemaker.checking import check_request
-from salescast.forecaster.sagemaker.images import built_in_image, check_image, is_built_in
-from salescast.forecaster.sagemaker.jobs import TRAINING, TRANSFORM, Jobs
-from salescast.forecaster.sagemaker.prices import read_prices
+from salescast.forecaster.sagemaker.images import built_in_image, check_image
+from salescast.forecaster.sagemaker.jobs import RETRIES, TRAINING, TRANSFORM, Jobs
+from salescast.forecaster.sagemaker.prices import Prices, read_prices
 from salescast.forecaster.sagemaker.requests import Request, Requests, Staging
 from salescast.forecaster.sagemaker.settings import SageMakerSettings, load_sagemaker_settings
 from salescast.forecaster.sagemaker.staging import (
@@ -28,11 +37,9 @@ from salescast.forecaster.sagemaker.staging import (
     put_exactly,
     split_lines,
 )
+from salescast.lake.trained_models import is_built_in
 from salescast.s3 import Prefix, opener
 from salescast.settings import S3, Settings
-
-if TYPE_CHECKING:
-    from salescast.models import Model
 
 _GPU = re.compile(r"ml\.(p|g)\d")
 
@@ -41,6 +48,7 @@ class SageMakerForecaster:
     """Runs each step of a run as a job that is named after the run."""
 
     name = "sagemaker"
+    max_attempts = 1 + RETRIES
 
     def __init__(
         self,
@@ -78,10 +86,12 @@ class SageMakerForecaster:
             progress=self._progress,
             stop_job=self._stop_job,
             used=self._used,
-            cost_usd=partial(
-                read_prices(self._sagemaker.prices).cost_usd, str(self._session.region_name)
-            ),
+            cost_usd=partial(self._prices.cost_usd, str(self._session.region_name)),
         )
+
+    @cached_property
+    def _prices(self) -> Prices:
+        return read_prices(self._sagemaker.prices)
 
     @cached_property
     def _image(self) -> str:
@@ -91,6 +101,23 @@ class SageMakerForecaster:
     def program(self) -> str:
         """URI of the image, kept with each trained model."""
         return self._image
+
+    @property
+    def price_table(self) -> Path:
+        """File of the prices.
+
+        Raises:
+            UserError: It is missing or broken.
+        """
+        return self._prices.source
+
+    def limits(self, use: Use) -> Limits:
+        """The limits of each job of a use.
+
+        Raises:
+            UserError: The table of prices is missing or broken.
+        """
+        return limits_of(use, self._sagemaker, self._prices, str(self._session.region_name))
 
     def check_ready(self) -> None:
         """Refuse early if no job could start.
@@ -137,13 +164,13 @@ class SageMakerForecaster:
         ):
             check_request(self._jobs.client, operation, request)
 
-    def check_model(self, model: Model) -> None:
+    def check_model(self, model_id: str, extensions: Mapping[str, Any]) -> None:
         """Refuse extensions where the built-in DeepAR is to be trained.
 
         Raises:
             UserError: The model has some.
         """
-        self._refuse_extensions(model.model_id, model.extensions)
+        self._refuse_extensions(model_id, extensions)
 
     def check_artifact(self, program: str) -> None:
         """Refuse an artifact of the built-in DeepAR for our image, and the reverse.

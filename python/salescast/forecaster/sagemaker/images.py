@@ -1,13 +1,13 @@
-"""Container images: where each region keeps the built-in DeepAR, and what tells it from ours."""
+"""Container images: where each region keeps the built-in DeepAR, and which its jobs can pull."""
 
 from __future__ import annotations
 
 import re
 
 from salescast.errors import UserError
+from salescast.lake.trained_models import BUILT_IN_REPOSITORY
 
 # `:1`, because AWS may change what `:latest` does.
-REPOSITORY = "forecasting-deepar"
 VERSION = "1"
 
 ACCOUNTS = {
@@ -58,7 +58,6 @@ _SUFFIXES = {
     "us-isof-": "csp.hci.ic.gov",
 }
 _ECR = re.compile(r"\d{12}\.dkr\.ecr(?:-fips)?\.([a-z0-9-]+)\.[a-z0-9.]+/\S+")
-_BUILT_IN = re.compile(rf"\.dkr\.ecr\.[^/]+/(?:.+/)?{REPOSITORY}(?:[:@]|$)")
 
 
 def built_in_image(region: str) -> str:
@@ -77,7 +76,7 @@ def built_in_image(region: str) -> str:
     suffix = next(
         (text for start, text in _SUFFIXES.items() if region.startswith(start)), "amazonaws.com"
     )
-    return f"{ACCOUNTS[region]}.dkr.ecr.{region}.{suffix}/{REPOSITORY}:{VERSION}"
+    return f"{ACCOUNTS[region]}.dkr.ecr.{region}.{suffix}/{BUILT_IN_REPOSITORY}:{VERSION}"
 
 
 def check_image(image: str, region: str) -> None:
@@ -100,8 +99,3 @@ def check_image(image: str, region: str) -> None:
             where="SALESCAST_SAGEMAKER_IMAGE",
             fix=f"Push it to ECR in {region} too, or set AWS_REGION to {found[1]}.",
         )
-
-
-def is_built_in(program: str) -> bool:
-    """Whether the program of a trained model is the built-in DeepAR, or a mirror of its image."""
-    return _BUILT_IN.search(program) is not None

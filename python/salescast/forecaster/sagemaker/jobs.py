@@ -19,11 +19,10 @@ from botocore.exceptions import ConnectionError as NoConnectionError
 from salescast.aws import error_code, is_unauthenticated, told
 from salescast.child import Progress
 from salescast.errors import RunError, SalescastError, UserError
-from salescast.forecaster import JobUsage, StopJob, UnusableOutput
+from salescast.forecaster import JobUsage, StopJob, UnusableOutput, Use
 from salescast.forecaster.sagemaker.checking import check_request
 from salescast.forecaster.sagemaker.failures import RESUME, fix_of, is_retryable, job_failed
 from salescast.forecaster.sagemaker.logs import JobLog
-from salescast.forecaster.sagemaker.prices import Use
 from salescast.forecaster.sagemaker.requests import Request
 
 Taken = TypeVar("Taken")

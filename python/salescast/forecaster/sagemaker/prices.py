@@ -8,12 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 from salescast.errors import UserError
+from salescast.forecaster import Use
 from salescast.forecaster.sagemaker.settings import PREFIX
-
-Use = Literal["training", "transform"]
 
 COLUMNS = ("region", "instance_type", "use", "usd_per_hour", "as_of")
 VARIABLE = f"{PREFIX}PRICES"

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from salescast.forecaster import NUM_SAMPLES, QUANTILES
-from salescast.forecaster.sagemaker.images import is_built_in
 from salescast.forecaster.sagemaker.settings import SageMakerSettings
+from salescast.lake.trained_models import is_built_in
 
 Request = dict[str, Any]
 

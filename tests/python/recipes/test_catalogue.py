@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from salescast.errors import UserError
-from salescast.models import choose_models, read_models
+from salescast.recipes.catalogue import choose_models, read_models
+from salescast.recipes.deepar import ALGORITHM
+from salescast.recipes.trained import job_hyperparameters
 
 RESERVED = """
 [snaive_52]
@@ -29,9 +31,9 @@ def write(folder: Path, text: str) -> Path:
 
 
 def test_the_models_of_the_repository_are_valid() -> None:
-    models = read_models(Path(__file__).parents[2] / "models.toml")
+    models = read_models(Path(__file__).parents[3] / "models.toml")
     assert models["deepar"].recipe == "deepar"
-    job = models["deepar"].job_hyperparameters(13)
+    job = job_hyperparameters(ALGORITHM, models["deepar"], 13)
     assert job["prediction_length"] == "13"
     assert job["time_freq"] == "W"
     assert all(isinstance(value, str) for value in job.values())
@@ -81,5 +83,5 @@ def test_a_wrong_model_is_refused(tmp_path: Path, text: str, message: str) -> No
 def test_extensions_reach_the_job_and_hold_the_seed(tmp_path: Path) -> None:
     path = write(tmp_path, RESERVED + "[deepar.extensions]\nseed = 11\nlags = [1, 52]\n")
     model = read_models(path)["deepar"]
-    assert model.job_hyperparameters(5)["seed"] == "11"
-    assert model.job_hyperparameters(5)["lags"] == "[1, 52]"
+    job = job_hyperparameters(ALGORITHM, model, 5)
+    assert (job["seed"], job["lags"]) == ("11", "[1, 52]")

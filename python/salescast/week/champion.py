@@ -12,9 +12,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from salescast.errors import UserError
-from salescast.forecaster.trained import read_trained_model
 from salescast.lake import Lake, utc_naive
-from salescast.models import CHAMPION, DEEPAR, Model
+from salescast.lake.trained_models import read_trained_model
+from salescast.recipes import Model
+from salescast.recipes.catalogue import CHAMPION, DEEPAR
 
 _TABLE = "champions"
 

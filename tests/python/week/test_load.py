@@ -9,12 +9,12 @@ from typing import Any
 import duckdb
 import pytest
 
-from salescast.batch import RunRecord
 from salescast.errors import RunError
-from salescast.export import RunFiles
 from salescast.lake import Lake
-from salescast.load import LandedRun, land_run
-from salescast.output_check import check_output, write_manifest
+from salescast.week.batch import RunRecord
+from salescast.week.export import RunFiles
+from salescast.week.load import Forecasts, LandedRun, land_run
+from salescast.week.output_check import check_output, write_manifest
 from support.answers import answer, write_lines
 
 CUTOFF = date(2026, 10, 31)
@@ -26,7 +26,7 @@ def a_run(recipe: str = "deepar") -> RunRecord:
     return RunRecord(
         run_id="b1-1-deepar",
         model_id="deepar",
-        recipe=recipe,  # type: ignore[arg-type]
+        recipe=recipe,
         kind="forecast",
         cutoff_date=CUTOFF,
         prediction_length=2,
@@ -74,13 +74,23 @@ class Work:
         connection.close()
 
     def land(self, run: RunRecord | None = None, lower_bound: float | None = 0.0) -> LandedRun:
+        run = run or a_run()
+        if run.recipe == "sql":
+            forecasts = Forecasts(rows=self.files.baseline, is_rounded=True)
+        else:
+            forecasts = Forecasts(
+                answers=self.files.forecasts,
+                items=self.files.inference_items,
+                fallback=self.files.baseline,
+            )
         return land_run(
             self.lake,
-            run or a_run(),
-            self.files,
+            run,
+            forecasts,
             batch_id="b1",
             lower_bound=lower_bound,
             facts=FACTS,
+            fallback_list=self.files.fallback_items,
         )
 
     def rows(self, item_id: str) -> list[dict[str, Any]]:

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from salescast.errors import RunError
-from salescast.lock import hold_lock, lock_owner
+from salescast.lake.lock import hold_lock, lock_owner
 
 HOLD = """
 import subprocess, sys
 from pathlib import Path
-from salescast.lock import hold_lock
+from salescast.lake.lock import hold_lock
 with hold_lock(Path(sys.argv[1]), "salescast run"):
     if len(sys.argv) > 2:
         child = subprocess.Popen(["sleep", sys.argv[2]], close_fds=False)

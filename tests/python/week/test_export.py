@@ -11,15 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from salescast.errors import RunError, SalescastError, UserError
-from salescast.export import RunFiles, export_run
-from salescast.forecaster.trained import TrainedModel
-from salescast.models import Model
-from salescast.warehouse import Encoding, TrainingRecords
+from salescast.lake.trained_models import Encoding, TrainedModel
+from salescast.warehouse import TrainingRecords
+from salescast.week.export import RunFiles, export_records, export_rows
 from support.answers import write_lines
 
 CUTOFF = date(2026, 10, 31)
-NAIVE = Model("snaive_52", "sql", relation="baseline_snaive_52")
-DEEPAR = Model("deepar", "deepar")
 
 
 class FakeWarehouse:
@@ -48,31 +45,37 @@ class FakeWarehouse:
         return self.rows["baseline"]
 
 
-def export(
-    warehouse: FakeWarehouse, model: Model, files: RunFiles, trained: TrainedModel | None = None
-) -> str:
-    return export_run(
+def export(warehouse: FakeWarehouse, files: RunFiles, trained: TrainedModel | None = None) -> str:
+    return export_records(
         warehouse,  # type: ignore[arg-type]
-        model,
+        "deepar",
         CUTOFF,
         files,
-        fallback=NAIVE,
+        fallback="snaive_52",
         trained=trained,
     )
 
 
-def test_a_sql_run_takes_its_rows_only(tmp_path: Path) -> None:
+def export_naive(warehouse: FakeWarehouse, files: RunFiles) -> int:
+    return export_rows(
+        warehouse,  # type: ignore[arg-type]
+        "baseline_snaive_52",
+        CUTOFF,
+        files.baseline,
+    )
+
+
+def test_the_rows_of_a_relation_are_counted(tmp_path: Path) -> None:
     warehouse, files = FakeWarehouse(), RunFiles(tmp_path / "run")
-    assert export(warehouse, NAIVE, files) == "26 rows"
+    assert export_naive(warehouse, files) == 26
     assert warehouse.calls == [("baseline", "baseline_snaive_52", CUTOFF, files.baseline)]
 
 
-def test_a_deepar_run_gets_both_files_the_map_and_the_fallback(tmp_path: Path) -> None:
+def test_a_model_to_train_gets_both_files_and_the_map(tmp_path: Path) -> None:
     warehouse, files = FakeWarehouse(), RunFiles(tmp_path / "run")
-    detail = export(warehouse, DEEPAR, files)
+    detail = export(warehouse, files)
     assert detail == "5 series to train on, 6 to forecast"
     assert [call[0] for call in warehouse.calls] == [
-        "baseline",
         "encoding",
         "training",
         "inference",
@@ -93,9 +96,9 @@ def test_a_trained_model_codes_the_records_and_nothing_is_trained(tmp_path: Path
         tmp_path / "t1", "t1", "deepar", CUTOFF, 13, {}, ("promotion",), "fake 1"
     )
     warehouse, files = FakeWarehouse(), RunFiles(tmp_path / "run")
-    export(warehouse, DEEPAR, files, trained)
-    assert [call[0] for call in warehouse.calls] == ["baseline", "inference"]
-    assert warehouse.calls[1][3] == Encoding(("promotion",), tmp_path / "t1" / "categories.parquet")
+    export(warehouse, files, trained)
+    assert [call[0] for call in warehouse.calls] == ["inference"]
+    assert warehouse.calls[0][3] == Encoding(("promotion",), tmp_path / "t1" / "categories.parquet")
 
 
 @pytest.mark.parametrize(
@@ -110,5 +113,7 @@ def test_nothing_to_write_is_an_error(
     tmp_path: Path, rows: dict[str, int], kind: type[SalescastError], message: str
 ) -> None:
     with pytest.raises(kind, match=message) as caught:
-        export(FakeWarehouse(**rows), DEEPAR, RunFiles(tmp_path))
+        warehouse, files = FakeWarehouse(**rows), RunFiles(tmp_path)
+        export_naive(warehouse, files)
+        export(warehouse, files)
     assert caught.value.fix

@@ -43,7 +43,7 @@ def hold_locks(settings: Settings, command: str, *, take: bool = False) -> Itera
     with ExitStack() as stack:
         home_lock = stack.enter_context(hold_lock(settings.home, command))
         if (remote := open_lake(settings).remote) is not None:
-            from salescast.lake_lock import hold_lake_lock
+            from salescast.lake.s3_lock import hold_lake_lock
 
             stack.enter_context(hold_lake_lock(remote, command, home_lock=home_lock, take=take))
         yield

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from salescast.batch import (
+from salescast.errors import RunError, UserError
+from salescast.forecaster import JobUsage
+from salescast.lake import Lake
+from salescast.week.batch import (
     Batch,
     BatchRecord,
     RunRecord,
@@ -19,9 +22,6 @@ from salescast.batch import (
     read_record,
     run_id_of,
 )
-from salescast.errors import RunError, UserError
-from salescast.forecaster import JobUsage
-from salescast.lake import Lake
 
 RUN = RunRecord(
     run_id="b1-1-deepar",

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from salescast.errors import RunError, UserError
-from salescast.forecaster.trained import TrainedModel
-from salescast.models import SNAIVE, Model
-from salescast.output_check import write_manifest
-from salescast.warehouse import Encoding, Warehouse
+from salescast.lake.trained_models import Encoding, TrainedModel
+from salescast.warehouse import Warehouse
+from salescast.week.output_check import write_manifest
 
 
 @dataclass(frozen=True)
@@ -54,8 +53,13 @@ class RunFiles:
 
     @property
     def baseline(self) -> Path:
-        """Rows of a SQL model: a sql run's own forecasts, or the fallback of a deepar run."""
+        """Rows of a dbt model: a sql run's own forecasts, or the fallback of a trained model."""
         return self.work / "baseline.parquet"
+
+    @property
+    def fallback_items(self) -> Path:
+        """The series that landed with the fallback's rows, if there are any."""
+        return self.work / "fallback_items.csv"
 
     @property
     def training_channel(self) -> str:
@@ -68,28 +72,53 @@ class RunFiles:
         return Encoding(tuple(manifest["features"]), self.work / "categories.parquet")
 
 
-def export_run(
-    warehouse: Warehouse,
-    model: Model,
-    cutoff: date,
-    files: RunFiles,
-    *,
-    fallback: Model,
-    trained: TrainedModel | None = None,
-    config: Mapping[str, Any] | None = None,
-) -> str:
-    """Write everything that a run needs from the warehouse.
-
-    A sql run takes its forecasts. A deepar run takes training records (none with a model that is
-    trained already), inference records coded as its model reads them, and the fallback's rows.
+def export_rows(warehouse: Warehouse, relation: str, cutoff: date, to: Path) -> int:
+    """Write the forecasts that a dbt model holds for a cutoff.
 
     Args:
         warehouse: Built for this cutoff.
-        model: The run's model.
+        relation: The dbt model.
+        cutoff: The last week the model is shown.
+        to: Parquet to write: item_id, horizon_weeks, mean and p05 to p95, among others.
+
+    Returns:
+        The number of rows.
+
+    Raises:
+        RunError: There is none.
+    """
+    to.parent.mkdir(parents=True, exist_ok=True)
+    n_rows = warehouse.export_baseline(relation, cutoff, to)
+    if n_rows == 0:
+        raise RunError(
+            f"No series can be forecast at the cutoff {cutoff}.",
+            where=f"relation {relation}",
+            fix="Look at rpt_rejected_rows for rows that were not accepted, or take a later "
+            "cutoff.",
+        )
+    return n_rows
+
+
+def export_records(
+    warehouse: Warehouse,
+    model_id: str,
+    cutoff: date,
+    files: RunFiles,
+    *,
+    fallback: str,
+    trained: TrainedModel | None = None,
+    config: Mapping[str, Any] | None = None,
+) -> str:
+    """Write the records that a model is trained on and forecasts from.
+
+    Args:
+        warehouse: Built for this cutoff.
+        model_id: The model.
         cutoff: The last week the model is shown.
         files: Where to write.
-        fallback: The sql model whose rows stand in for series the model cannot forecast.
-        trained: The trained model to use instead of training one.
+        fallback: Id of the model that can do without these records, for messages.
+        trained: The trained model to use instead of training one: the records are coded as it
+            reads them, and there are none to train on.
         config: DuckDB's settings.
 
     Returns:
@@ -100,19 +129,6 @@ def export_run(
         UserError: No series is long enough to train on.
     """
     files.work.mkdir(parents=True, exist_ok=True)
-    relation = (model if model.recipe == "sql" else fallback).relation
-    assert relation is not None
-    n_rows = warehouse.export_baseline(relation, cutoff, files.baseline)
-    if n_rows == 0:
-        raise RunError(
-            f"No series can be forecast at the cutoff {cutoff}.",
-            where=f"relation {relation}",
-            fix="Look at rpt_rejected_rows for rows that were not accepted, or take a later "
-            "cutoff.",
-        )
-    if model.recipe == "sql":
-        return f"{n_rows:,} rows"
-
     encoding = trained.encoding if trained else warehouse.export_encoding(cutoff, files.work)
     training = None
     if trained is None:
@@ -122,18 +138,18 @@ def export_run(
                 f"No series is long enough to train on at the cutoff {cutoff}: each has ended, "
                 "has fewer weeks than the horizon, or only zeros.",
                 where="exp_deepar__train",
-                fix=f"Take a later cutoff or a shorter --horizon, or run --model {SNAIVE} only.",
+                fix=f"Take a later cutoff or a shorter --horizon, or run --model {fallback} only.",
             )
     n_inference = warehouse.export_inference(cutoff, files.inference, encoding)
     if n_inference == 0:
         raise RunError(
-            f"No series can be forecast by {model.model_id} at the cutoff {cutoff}.",
+            f"No series can be forecast by {model_id} at the cutoff {cutoff}.",
             where="exp_deepar__inference",
-            fix=f"Train a new model, or run --model {SNAIVE} only.",
+            fix=f"Train a new model, or run --model {fallback} only.",
         )
     write_manifest(files.inference, files.inference_items, config=config or {})
     manifest = {
-        "model_id": model.model_id,
+        "model_id": model_id,
         "cutoff_date": cutoff.isoformat(),
         "n_training": training.n_records if training else 0,
         "training_channel": training.channel if training else None,

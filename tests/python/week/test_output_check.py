@@ -12,7 +12,7 @@ import pytest
 
 from salescast.errors import RunError
 from salescast.forecaster import UnusableOutput
-from salescast.output_check import check_output, write_manifest
+from salescast.week.output_check import check_output, write_manifest
 from support.answers import answer, write_lines
 
 NOTHING = "Nothing was landed"

@@ -16,22 +16,22 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from test_lake import files_no_larger_than
 
 from salescast.errors import RunError, UserError
 from salescast.forecaster.local import LocalForecaster
-from salescast.forecaster.trained import (
+from salescast.ingest.loads import LOAD_KEY, complete_loads, landed_hashes, retract
+from salescast.lake import LAKE_SCHEMAS, Lake, arrow_schema, open_lake
+from salescast.lake.trained_models import (
+    Encoding,
     TrainedModel,
     has_trained_model,
     keep_trained_model,
     read_trained_model,
 )
-from salescast.ingest.loads import LOAD_KEY, complete_loads, landed_hashes, retract
-from salescast.lake import LAKE_SCHEMAS, Lake, arrow_schema, open_lake
 from salescast.s3 import Prefix, open_prefix
 from salescast.settings import load_settings
-from salescast.warehouse import Encoding
 from support.s3_server import BUCKET, S3Server, Wire
-from test_lake import files_no_larger_than
 
 MOMENT = datetime(2026, 11, 22, 13, 14, 15, 123000)
 CHAMPION = {

@@ -14,9 +14,13 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from salescast.errors import UserError
-from salescast.forecaster.sagemaker.images import is_built_in
 from salescast.lake import Lake
-from salescast.warehouse import CATEGORY_COLUMNS, Encoding
+
+CATEGORY_COLUMNS = ("store_id", "department_id")
+"""Columns of exp_series whose codes stand in `cat`, by cat_position."""
+
+BUILT_IN_REPOSITORY = "forecasting-deepar"
+"""Repository of the images of SageMaker's built-in DeepAR, in the account of each region."""
 
 _FOLDER = "trained_models"
 _DESCRIPTION = "trained_model.json"
@@ -26,6 +30,19 @@ _CATEGORIES = "categories.parquet"
 _FILES = (_ARTIFACT, _CATEGORIES, _DESCRIPTION)
 # An id is a run's, and names a folder.
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+_BUILT_IN = re.compile(rf"\.dkr\.ecr\.[^/]+/(?:.+/)?{BUILT_IN_REPOSITORY}(?:[:@]|$)")
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How a trained model reads the columns of an export.
+
+    `features` are the names of `dynamic_feat` in order; `categories` is a Parquet file with
+    cat_position, code and category_value.
+    """
+
+    features: tuple[str, ...]
+    categories: Path
 
 
 @dataclass(frozen=True)
@@ -56,6 +73,11 @@ class TrainedModel:
     def encoding(self) -> Encoding:
         """How the model reads the columns of an export."""
         return Encoding(self.features, self.folder / _CATEGORIES)
+
+
+def is_built_in(program: str) -> bool:
+    """Whether the program of a trained model is the built-in DeepAR, or a mirror of its image."""
+    return _BUILT_IN.search(program) is not None
 
 
 def keep_trained_model(

@@ -8,15 +8,14 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from salescast.errors import UserError
-from salescast.forecaster.sagemaker.bill import Limits, limits_of
-from salescast.forecaster.sagemaker.jobs import RETRIES
+from salescast.forecaster import Forecaster, Limits, Use, open_forecaster
 from salescast.lake import Lake, open_lake
-from salescast.new_batch import Asked, NewBatch, check_ready, plan_batch
+from salescast.recipes import Model, find_recipe
 from salescast.warehouse import LandedSeries, Warehouse, open_warehouse
 from salescast.warehouse.landed import count_known_future, count_landed_rows
+from salescast.week.plan import Asked, NewBatch, check_ready, plan_batch
 
 if TYPE_CHECKING:
-    from salescast.forecaster.sagemaker.prices import Use
     from salescast.settings import Settings
 
 # Measured on the exports of the simulated chain: sales with cents, features mostly counts.
@@ -97,19 +96,17 @@ def estimate_batch(settings: Settings, asked: Asked) -> Estimate:
     batch = plan_batch(settings, lake, landed, asked)
     assert landed.last_date is not None
     cutoffs = _count_series(warehouse, batch, landed.last_date)
-    limits: dict[Use, Limits] = {}
-    price_table = None
-    if settings.forecaster == "sagemaker":
-        limits, price_table = _limits(settings)
+    forecaster = open_forecaster(settings)
+    price_table = forecaster.price_table
     return Estimate(
         command=asked.command,
         landed_rows=count_landed_rows(lake),
         cutoffs=cutoffs,
         prediction_length=batch.record.prediction_length,
         models=[model.model_id for model in batch.models],
-        jobs=_plan_jobs(batch, cutoffs, _n_features(batch, lake), limits),
-        max_attempts=1 + RETRIES if limits else 1,
-        price_table=price_table,
+        jobs=_plan_jobs(batch, cutoffs, _n_features(batch, lake), forecaster),
+        max_attempts=forecaster.max_attempts,
+        price_table=None if price_table is None else str(price_table),
         usd_per_tb_scanned=settings.athena_price_per_tb if settings.target == "athena" else None,
         refusal=_refusal(settings, batch),
     )
@@ -139,28 +136,12 @@ def _n_features(batch: NewBatch, lake: Lake) -> int:
     return _CALENDAR_FEATURES + count_known_future(lake)
 
 
-def _limits(settings: Settings) -> tuple[dict[Use, Limits], str]:
-    from salescast.aws import open_session
-    from salescast.forecaster.sagemaker.prices import read_prices
-    from salescast.forecaster.sagemaker.settings import load_sagemaker_settings
-
-    of_jobs = load_sagemaker_settings()
-    prices = read_prices(of_jobs.prices)
-    region = str(open_session(settings).region_name)
-    limits: dict[Use, Limits] = {
-        "training": limits_of("training", of_jobs, prices, region),
-        "transform": limits_of("transform", of_jobs, prices, region),
-    }
-    return limits, str(prices.source)
-
-
 def _plan_jobs(
     batch: NewBatch,
     cutoffs: Sequence[LandedSeries],
     n_features: int,
-    limits: Mapping[Use, Limits],
+    forecaster: Forecaster,
 ) -> list[PlannedJob]:
-    uses: tuple[Use, ...] = ("training", "transform") if batch.trained is None else ("transform",)
     horizon = batch.record.prediction_length
     return [
         PlannedJob(
@@ -169,13 +150,19 @@ def _plan_jobs(
             cutoff_date=series.cutoff_date,
             n_series=series.n_series,
             estimated_bytes=_estimate_bytes(use, series, n_features, horizon),
-            limits=limits.get(use),
+            limits=forecaster.limits(use),
         )
         for series in cutoffs
         for model in batch.models
-        if model.recipe == "deepar"
-        for use in uses
+        for use in _uses(model, batch)
     ]
+
+
+def _uses(model: Model, batch: NewBatch) -> list[Use]:
+    jobs = find_recipe(model.recipe).jobs
+    if jobs is None:
+        return []
+    return [use for use in jobs.uses if use != "training" or batch.trained is None]
 
 
 def _estimate_bytes(use: Use, series: LandedSeries, n_features: int, horizon: int) -> int:

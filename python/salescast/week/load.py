@@ -10,15 +10,44 @@ from typing import Any
 
 import duckdb
 
-from salescast.batch import RunRecord
 from salescast.errors import RunError
-from salescast.export import RunFiles
 from salescast.forecaster import QUANTILES
 from salescast.lake import Lake, StagedFile, utc_naive
 from salescast.problems import N_NAMED, refuse_problems
+from salescast.week.batch import RunRecord
 
 SIGNIFICANT_DIGITS = 6
 _COLUMNS = tuple(f"p{round(float(level) * 100):02d}" for level in QUANTILES)
+
+
+@dataclass(frozen=True)
+class Forecasts:
+    """What a recipe hands to the landing: `rows` or `answers`, and `fallback` for the other series.
+
+    Attributes:
+        rows: Parquet with a row for each series and week: item_id, horizon_weeks (from 1), mean
+            and p05 to p95.
+        is_rounded: Whether `rows` are rounded and bounded, as those of a dbt model are; others are
+            here.
+        answers: Parquet with a row for each series, as `check_output` wrote it; rounded, bounded
+            and put in order here.
+        items: Parquet with the item_id of each series of `answers`.
+        fallback: Parquet of a dbt model's rows; of its series those land that the model has not
+            forecast.
+    """
+
+    rows: Path | None = None
+    is_rounded: bool = False
+    answers: Path | None = None
+    items: Path | None = None
+    fallback: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is neither, or both."""
+        if (self.rows is None) == (self.answers is None):
+            raise ValueError("forecasts are either rows or answers")
+        if (self.answers is None) != (self.items is None):
+            raise ValueError("answers come with their items")
 
 
 @dataclass(frozen=True)
@@ -46,11 +75,12 @@ class LandedRun:
 def land_run(
     lake: Lake,
     run: RunRecord,
-    files: RunFiles,
+    forecasts: Forecasts,
     *,
     batch_id: str,
     lower_bound: float | None,
     facts: Mapping[str, Any],
+    fallback_list: Path,
     config: Mapping[str, Any] | None = None,
 ) -> LandedRun:
     """Check a run's forecasts and land them, then the run's own row; does nothing twice.
@@ -58,12 +88,12 @@ def land_run(
     Args:
         lake: Where to land.
         run: The run.
-        files: Its checked forecasts (deepar) and the seasonal naive's rows (sql, and fallback of
-            deepar).
+        forecasts: Its forecasts.
         batch_id: The batch of the run.
         lower_bound: Forecasts below it are raised to it; None for no bound.
         facts: Columns of `runs` that only the caller knows: forecaster, seed, hyperparameters,
             code_version.
+        fallback_list: File to write that names the series with the fallback's rows.
         config: DuckDB's settings.
 
     Raises:
@@ -71,27 +101,20 @@ def land_run(
     """
     connection = duckdb.connect(":memory:", config=dict(config or {}))
     try:
-        if run.recipe == "deepar":
-            connection.execute(
-                "create temp table forecast_by_model as select item_id from read_parquet(?)",
-                [str(files.inference_items)],
-            )
-        else:
-            connection.execute(
-                "create temp table forecast_by_model as "
-                "select distinct item_id from read_parquet(?)",
-                [str(files.baseline)],
-            )
+        connection.execute(
+            "create temp table forecast_by_model as select distinct item_id from read_parquet(?)",
+            [str(forecasts.rows or forecasts.items)],
+        )
         # A kill between the two files leaves forecasts without their run; they stand as they are.
         if not lake.has_file("forecasts", run.run_id):
-            staged = _stage(connection, lake, run, files, lower_bound)
+            staged = _stage(connection, lake, run, forecasts, lower_bound)
             try:
                 _check_rows(connection, staged.path, run)
             except RunError:
                 staged.discard()
                 raise
             staged.publish()
-        landed = _measure(connection, lake, run, files.work / "fallback_items.csv")
+        landed = _measure(connection, lake, run, fallback_list)
     finally:
         connection.close()
     if not lake.has_file("runs", run.run_id):
@@ -117,49 +140,28 @@ def _stage(
     connection: duckdb.DuckDBPyConnection,
     lake: Lake,
     run: RunRecord,
-    files: RunFiles,
+    forecasts: Forecasts,
     lower_bound: float | None,
 ) -> StagedFile:
     """Write the run's rows to a file of the lake that no reader sees yet."""
-    values = ", ".join(
-        f"{_landed_value(f'sorted[{n}]', lower_bound)} as {column}"
-        for n, column in enumerate(_COLUMNS, start=1)
-    )
-    own_columns = (
-        "cast($cutoff + cast(7 * horizon_weeks as integer) as date) as week_end_date, horizon_weeks"
-    )
-    from_baseline = f"""
-        select item_id, {own_columns}, mean, {", ".join(_COLUMNS)}
-        from read_parquet($baseline)
-    """
-    if run.recipe == "sql":
-        rows = from_baseline
-    else:
-        rows = f"""
-            select item_id, {own_columns}, {_landed_value("mean", lower_bound)} as mean, {values}
-            from (
-                select
-                    item_id,
-                    horizon_weeks,
-                    mean[horizon_weeks] as mean,
-                    list_sort([q[horizon_weeks] for q in quantiles]) as sorted
-                from read_parquet($forecasts)
-                cross join (
-                    select unnest(range(1, $n + 1))::integer as horizon_weeks
-                )
-            )
-            union all
-            {from_baseline}
-            where item_id not in (select item_id from forecast_by_model)
-        """
     parameters: dict[str, Any] = {
         "run_id": run.run_id,
         "model_id": run.model_id,
         "cutoff": run.cutoff_date,
-        "baseline": str(files.baseline),
     }
-    if run.recipe == "deepar":
-        parameters |= {"n": run.prediction_length, "forecasts": str(files.forecasts)}
+    if forecasts.rows is not None:
+        parameters["rows"] = str(forecasts.rows)
+        rows = _dbt_rows("$rows") if forecasts.is_rounded else _computed_rows(lower_bound)
+    else:
+        parameters |= {"n": run.prediction_length, "answers": str(forecasts.answers)}
+        rows = _answered_rows(lower_bound)
+    if forecasts.fallback is not None:
+        parameters["fallback"] = str(forecasts.fallback)
+        rows += f"""
+            union all
+            {_dbt_rows("$fallback")}
+            where item_id not in (select item_id from forecast_by_model)
+        """
     return lake.stage_query(
         connection,
         "forecasts",
@@ -172,6 +174,48 @@ def _stage(
         parameters,
         name=run.run_id,
     )
+
+
+_KEY = """
+    item_id,
+    cast($cutoff + cast(7 * horizon_weeks as integer) as date) as week_end_date,
+    horizon_weeks
+"""
+
+
+def _dbt_rows(path: str) -> str:
+    return f"select {_KEY}, mean, {', '.join(_COLUMNS)} from read_parquet({path})"
+
+
+def _computed_rows(lower_bound: float | None) -> str:
+    # What is not finite stays as it is, and is refused.
+    values = ", ".join(
+        f"case when isfinite({column}) then {_landed_value(column, lower_bound)} else {column} end"
+        f" as {column}"
+        for column in ("mean", *_COLUMNS)
+    )
+    return f"select {_KEY}, {values} from read_parquet($rows)"
+
+
+def _answered_rows(lower_bound: float | None) -> str:
+    values = ", ".join(
+        f"{_landed_value(f'sorted[{n}]', lower_bound)} as {column}"
+        for n, column in enumerate(_COLUMNS, start=1)
+    )
+    return f"""
+        select {_KEY}, {_landed_value("mean", lower_bound)} as mean, {values}
+        from (
+            select
+                item_id,
+                horizon_weeks,
+                mean[horizon_weeks] as mean,
+                list_sort([q[horizon_weeks] for q in quantiles]) as sorted
+            from read_parquet($answers)
+            cross join (
+                select unnest(range(1, $n + 1))::integer as horizon_weeks
+            )
+        )
+    """
 
 
 def _landed_value(value: str, lower_bound: float | None) -> str:

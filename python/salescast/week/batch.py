@@ -50,7 +50,7 @@ class RunRecord(BaseModel):
 
     run_id: str
     model_id: str
-    recipe: Literal["deepar", "sql"]
+    recipe: str
     kind: Literal["forecast", "backtest"]
     cutoff_date: date
     prediction_length: int
@@ -62,8 +62,8 @@ class BatchRecord(BaseModel):
     """All that a later process needs to go on with a batch.
 
     `finished` holds the steps that need not be done again, `attempts` everything that ended.
-    `forecaster` is where the deepar models are trained; None if the batch has none, and in records
-    of before it was kept.
+    `forecaster` is where the jobs of its models run; None if they have none, and in records of
+    before it was kept.
     """
 
     batch_id: str

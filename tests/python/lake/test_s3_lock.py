@@ -22,8 +22,8 @@ from typing import Any
 import pytest
 
 from salescast.errors import RunError
-from salescast.lake_lock import NAME, TOKEN_VARIABLE, hold_lake_lock
-from salescast.lock import hold_lock, hold_locks
+from salescast.lake.lock import hold_lock, hold_locks
+from salescast.lake.s3_lock import NAME, TOKEN_VARIABLE, hold_lake_lock
 from salescast.s3 import Prefix
 from salescast.settings import Settings, load_settings
 from support.s3_server import BUCKET, REGION, S3Server, Wire
@@ -32,7 +32,7 @@ HOLD = """
 import json, logging, os, sys, time
 import boto3
 from salescast.errors import RunError
-from salescast.lake_lock import TOKEN_VARIABLE, hold_lake_lock
+from salescast.lake.s3_lock import TOKEN_VARIABLE, hold_lake_lock
 from salescast.s3 import open_prefix
 options = json.loads(sys.argv[2])
 lake = open_prefix(boto3.client("s3"), sys.argv[1])
@@ -51,7 +51,7 @@ except RunError as error:
 
 HOLD_BOTH = """
 import sys
-from salescast.lock import hold_locks
+from salescast.lake.lock import hold_locks
 from salescast.settings import load_settings
 with hold_locks(load_settings(), "salescast run"):
     print("held", flush=True)

@@ -13,11 +13,11 @@ from click.testing import CliRunner, Result
 
 from salescast.cli import cli
 from salescast.lake import Lake, utc_naive
-from salescast.lock import hold_lock
-from salescast.new_batch import Asked, plan_batch
+from salescast.lake.lock import hold_lock
 from salescast.settings import Settings, load_settings
 from salescast.warehouse import LandedSeries
 from salescast.warehouse.duckdb import DuckDBWarehouse
+from salescast.week.plan import Asked, plan_batch
 
 NOW = utc_naive(datetime(2026, 11, 22, tzinfo=UTC))
 NEWEST = date(2026, 10, 31)

@@ -13,7 +13,16 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from salescast.champion import (
+from salescast.cli import cli
+from salescast.errors import UserError
+from salescast.lake import Lake
+from salescast.lake.lock import hold_lock
+from salescast.lake.trained_models import Encoding, keep_trained_model
+from salescast.recipes import Model
+from salescast.recipes.catalogue import read_models
+from salescast.settings import Settings
+from salescast.warehouse import Landed
+from salescast.week.champion import (
     FIRST,
     Champion,
     read_champion,
@@ -22,17 +31,9 @@ from salescast.champion import (
     roll_back,
     set_champion,
 )
-from salescast.cli import cli
-from salescast.errors import UserError
-from salescast.forecaster.trained import keep_trained_model
-from salescast.lake import Lake
-from salescast.lock import hold_lock
-from salescast.models import Model, read_models
-from salescast.settings import Settings
-from salescast.warehouse import Encoding, Landed
 
 MODELS = {name: Model(name, "deepar") for name in ("deepar", "wide", "deep")} | {
-    "snaive_52": Model("snaive_52", "sql", relation="baseline_snaive_52")
+    "snaive_52": Model("snaive_52", "sql", {"relation": "baseline_snaive_52"})
 }
 
 
@@ -114,7 +115,7 @@ def test_choices_keep_their_order_whatever_the_clocks_say(
         def now(cls, tz: tzinfo | None = None) -> Self:
             return cls(2026, 11, 22, next(cls.hours), tzinfo=tz)
 
-    monkeypatch.setattr("salescast.champion.datetime", Clock)
+    monkeypatch.setattr("salescast.week.champion.datetime", Clock)
     choose(lake, "wide")
     choose(lake, "deep")
     assert read_champion(lake).model_id == "deep"
@@ -222,9 +223,9 @@ def test_no_model_may_be_called_champion(tmp_path: Path) -> None:
 def test_a_champion_whose_trained_model_does_not_fit_is_refused_by_name(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from salescast.new_batch import Asked, plan_batch
+    from salescast.week.plan import Asked, plan_batch
 
-    monkeypatch.chdir(Path(__file__).parents[2])
+    monkeypatch.chdir(Path(__file__).parents[3])
     keep(lake, "t1", weeks=5)
     choose(lake, "deepar", "t1")
     landed = Landed("x", date(2024, 1, 6), date(2026, 10, 31), "saturday", None)

@@ -1,0 +1,10 @@
+"""DeepAR: one network for all series, trained and asked by the forecaster."""
+
+from __future__ import annotations
+
+from salescast.container.algorithms.deepar.hyperparameters import validate_hyperparameters
+from salescast.recipes.trained import Algorithm, trained_recipe
+
+ALGORITHM = Algorithm("deepar", validate_hyperparameters)
+
+RECIPE = trained_recipe(ALGORITHM)

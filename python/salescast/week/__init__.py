@@ -1,0 +1,1 @@
+"""The week: planned, carried out and landed."""

@@ -1,0 +1,207 @@
+"""What a command asks of a new batch, and the batch that comes of it; nothing is written.
+
+Planning stands above the week: it is refused here what could not be carried out there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from salescast.errors import UserError
+from salescast.forecaster import Forecaster, open_forecaster
+from salescast.lake import Lake
+from salescast.lake.trained_models import TrainedModel, check_categories, read_trained_model
+from salescast.recipes import Model, find_recipe
+from salescast.recipes.catalogue import CHAMPION, choose_models, read_models
+from salescast.recipes.trained import check_unseen
+from salescast.warehouse import Landed
+from salescast.week.batch import BatchRecord, CutoffRequest, new_batch_id
+from salescast.week.champion import resolve
+
+if TYPE_CHECKING:
+    from salescast.settings import Settings
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The options of `run` or `backtest`; None and empty where the command was given none."""
+
+    command: str
+    cutoffs: Sequence[date] = ()
+    horizon: int | None = None
+    model_names: Sequence[str] = ()
+    backtests: int = 0
+    trained_model: str | None = None
+
+
+@dataclass(frozen=True)
+class NewBatch:
+    """A batch that could be started, with its models."""
+
+    record: BatchRecord
+    models: Sequence[Model]
+    trained: TrainedModel | None
+
+
+def plan_batch(settings: Settings, lake: Lake, landed: Landed, asked: Asked) -> NewBatch:
+    """The batch that a command asks for, refused early if it cannot work.
+
+    Args:
+        settings: The settings.
+        lake: The lake, which knows the champion and the trained models.
+        landed: What the lake holds.
+        asked: The options of the command.
+
+    Raises:
+        UserError: A model is not known or not for this forecaster, a value is out of range, or
+            nothing is landed.
+    """
+    known = read_models(settings.project / "models.toml")
+    names, trained_model = resolve(asked.model_names, asked.trained_model, lake, known)
+    models = choose_models(known, names)
+    is_champions = asked.trained_model is None and CHAMPION in asked.model_names
+    trained = None if trained_model is None else read_trained_model(lake, trained_model)
+    record = new_record(
+        asked.command,
+        landed=landed,
+        models=models,
+        forecaster=settings.forecaster,
+        horizon=settings.default_horizon if asked.horizon is None else asked.horizon,
+        max_horizon=settings.max_horizon,
+        cutoffs=asked.cutoffs,
+        backtests=asked.backtests,
+        trained=trained,
+        trained_by="the champion's trained model" if is_champions else "--trained-model",
+    )
+    batch = NewBatch(record, models, trained)
+    _check_jobs(batch, open_forecaster(settings))
+    return batch
+
+
+def check_ready(settings: Settings, batch: NewBatch) -> None:
+    """Refuse a batch whose jobs could not start here, for want of a setting or a library.
+
+    Raises:
+        UserError: Something must be installed or set first.
+    """
+    if any(find_recipe(model.recipe).jobs for model in batch.models):
+        open_forecaster(settings).check_ready()
+
+
+def new_record(
+    command: str,
+    *,
+    landed: Landed,
+    models: Sequence[Model],
+    forecaster: str,
+    horizon: int,
+    max_horizon: int,
+    cutoffs: Sequence[date] = (),
+    backtests: int = 0,
+    trained: TrainedModel | None = None,
+    trained_by: str = "--trained-model",
+) -> BatchRecord:
+    """The record of a new batch, refused early if it cannot work.
+
+    Args:
+        command: `run` or `backtest`.
+        landed: What the lake holds.
+        models: The models of each cutoff.
+        forecaster: Name of the forecaster for those with jobs.
+        horizon: Weeks to forecast.
+        max_horizon: The most weeks the warehouse's spine reaches.
+        cutoffs: Last weeks to show the models; for `run` one or none, none being the newest.
+        backtests: Further windows of `run`, each a horizon before the last.
+        trained: A trained model to use instead of training.
+        trained_by: What named it, for messages.
+
+    Raises:
+        UserError: No sales are landed, a value is out of range, or the trained model does not fit.
+    """
+    if landed.first_date is None or landed.last_date is None:
+        raise UserError(
+            "No sales are landed in this home.",
+            where="lake table raw_sales",
+            fix="Land a folder first: salescast ingest PATH --mapping NAME.",
+        )
+    if not 1 <= horizon <= max_horizon:
+        raise UserError(
+            f"A horizon of {horizon} weeks is out of range.",
+            where="--horizon",
+            fix=f"Give 1 to {max_horizon} weeks.",
+        )
+    if backtests < 0:
+        raise UserError("The number of backtest windows cannot be negative.", where="--backtests")
+    if command == "backtest":
+        requests = [
+            CutoffRequest(cutoff_date=cutoff, weeks_back=0, kind="backtest")
+            for cutoff in sorted(set(cutoffs))
+        ]
+    else:
+        base = cutoffs[0] if cutoffs else None
+        requests = [CutoffRequest(cutoff_date=base, weeks_back=0, kind="forecast")]
+        requests += [
+            CutoffRequest(cutoff_date=base, weeks_back=window * horizon, kind="backtest")
+            for window in range(1, backtests + 1)
+        ]
+    for request in requests:
+        asked = (request.cutoff_date or landed.last_date) - timedelta(weeks=request.weeks_back)
+        if not landed.first_date <= asked < landed.last_date + timedelta(weeks=1):
+            raise UserError(
+                f"The cutoff {asked} is outside the landed sales.",
+                where="--cutoff" if request.weeks_back == 0 else "--backtests",
+                fix=f"Sales go from {landed.first_date} to {landed.last_date}.",
+            )
+        if trained is not None:
+            check_unseen(trained, asked, trained_by)
+    if trained is not None:
+        _check_reuse(trained, models, horizon, trained_by)
+    return BatchRecord(
+        batch_id=new_batch_id(),
+        command=command,
+        arguments={
+            "cutoffs": [cutoff.isoformat() for cutoff in cutoffs],
+            "horizon": horizon,
+            "models": [model.model_id for model in models],
+            "backtests": backtests,
+            "trained_model": trained.trained_model_id if trained else None,
+        },
+        created_at=datetime.now(UTC),
+        requests=requests,
+        prediction_length=horizon,
+        models=[model.model_id for model in models],
+        forecaster=forecaster if any(find_recipe(model.recipe).jobs for model in models) else None,
+        trained_model_id=trained.trained_model_id if trained else None,
+    )
+
+
+def _check_jobs(batch: NewBatch, forecaster: Forecaster) -> None:
+    """Refuse a batch before its build if the forecaster would not take its models."""
+    for model in batch.models:
+        if (jobs := find_recipe(model.recipe).jobs) is not None:
+            jobs.check(model, forecaster, batch.record.prediction_length, batch.trained)
+
+
+def _check_reuse(
+    trained: TrainedModel, models: Sequence[Model], horizon: int, named_by: str
+) -> None:
+    with_jobs = [model.model_id for model in models if find_recipe(model.recipe).jobs]
+    if with_jobs != [trained.model_id]:
+        raise UserError(
+            f"The trained model {trained.trained_model_id} is one of {trained.model_id}, the run "
+            f"has {', '.join(with_jobs) or f'no {trained.model_id} model'}.",
+            where=named_by,
+            fix=f"Give --model {trained.model_id} with it, and no other model that is trained.",
+        )
+    if trained.prediction_length != horizon:
+        raise UserError(
+            f"The trained model {trained.trained_model_id} forecasts "
+            f"{trained.prediction_length} weeks, not {horizon}.",
+            where=named_by,
+            fix=f"Give --horizon {trained.prediction_length}, or train a new model: --model "
+            f"{trained.model_id} without --trained-model.",
+        )
+    check_categories(trained)

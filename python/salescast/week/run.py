@@ -1,0 +1,286 @@
+"""The week, top to bottom: request, build, export, train, predict, load, build, publish.
+
+`carry_out` is the whole of it; everything below it is one function a step. Each step is written
+to the batch record when it is finished and is never done again, so a killed batch goes on where
+it stopped.
+
+A resume after new data was landed, or after another batch asked for other cutoffs: files that
+were exported before the stop are used as they are; if some run has no exports yet, the build is
+done again first, for the same cutoffs, and each run keeps the hash of the data that its own
+exports were made from (`runs.data_hash`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from salescast.errors import RunError, UserError
+from salescast.forecaster import Forecaster, StopJob, open_forecaster
+from salescast.ingest import complete_loads
+from salescast.lake import Lake, open_lake, sortable_id, utc_naive
+from salescast.recipes import Context, Model, find_recipe, not_yet, steps_of
+from salescast.recipes.catalogue import read_models
+from salescast.settings import Settings
+from salescast.warehouse import Warehouse, open_warehouse
+from salescast.warehouse.landed import landed_until_sql
+from salescast.week.batch import Batch, CutoffRequest, RunRecord, code_version, run_id_of
+from salescast.week.export import RunFiles
+
+
+@dataclass(frozen=True)
+class Week:
+    """A batch with everything its steps work on."""
+
+    batch: Batch
+    warehouse: Warehouse
+    forecaster: Forecaster
+    lake: Lake
+    models: Mapping[str, Model]
+    code_version: str
+    duckdb_config: Mapping[str, Any] = field(default_factory=dict)
+
+
+def carry_out(week: Week, only: str | None = None) -> None:
+    """Do what is left of a batch, in this order.
+
+    Args:
+        week: The batch.
+        only: One of export, train, predict and load: do this step for all runs that wait for it,
+            and nothing else.
+
+    Raises:
+        UserError: The batch was begun with another forecaster.
+        SalescastError: A step failed; the steps before it are kept.
+    """
+    batch = week.batch
+    _check_forecaster(week)
+    if only is None:
+        batch.land_steps()
+        if _is_outdated(week):
+            _begin_again(week)
+        _do(week, "request", partial(_request, week))
+        _do(week, "build", partial(_build, week, "pre_predict"))
+        _do(week, "resolve", partial(_resolve, week))
+    elif not batch.record.runs or (only == "export" and _is_outdated(week)):
+        raise RunError(
+            f"The warehouse is not built for batch {batch.record.batch_id}.",
+            where=f"step {only}",
+            fix="Go on with everything that is left: salescast run --resume.",
+        )
+
+    if only in (None, "export"):
+        for run in batch.record.runs:
+            _do_step(week, "export", run)
+
+    # Each run lands before the next one begins, which may need what it landed.
+    for run in batch.record.runs:
+        for step in ("train", "predict", "load"):
+            if only in (None, step):
+                _do_step(week, step, run)
+
+    if only is None:
+        _do(week, "build marts", partial(_build, week, "post_predict"))
+        _do(week, "publish", partial(_publish, week))
+        batch.finish()
+
+
+def _do(week: Week, step: str, action: Callable[[], str], run: RunRecord | None = None) -> None:
+    """Do a step unless it is finished; its detail says what it cost where something is billed."""
+
+    def with_cost() -> str:
+        before = week.warehouse.spent()
+        detail = action()
+        after = week.warehouse.spent()
+        if before is None or after is None or after == before:
+            return detail
+        return f"{detail}; {after.since(before)}"
+
+    week.batch.do(step, with_cost, run, used=week.forecaster.used)
+
+
+def _do_step(week: Week, name: str, run: RunRecord) -> None:
+    """Do a step of a run that has not landed, if its recipe has the step and it is not finished."""
+    recipe = find_recipe(run.recipe, f"run {run.run_id}")
+    step = recipe.step(name)
+    batch = week.batch
+    if step is None or batch.is_done("load", run):
+        return
+    context = _context(week, run)
+    if batch.is_done(name, run) and step.is_lost(context, run):
+        batch.forget(name, run=run)
+
+    def act() -> str:
+        if name != "export":
+            _check_needed(week, context.needed)
+        if step is recipe.steps[0]:
+            run.data_hash = batch.record.data_hash
+        return step.do(context, run)
+
+    _do(week, name, act, run)
+
+
+def _context(week: Week, run: RunRecord) -> Context:
+    recipe, record = find_recipe(run.recipe), week.batch.record
+    model = week.models.get(run.model_id)
+    if model is None:
+        raise UserError(
+            f"The model {run.model_id} of this batch is not in models.toml any more.",
+            where=f"run {run.run_id}",
+            fix=f"Put [{run.model_id}] back, or start a new batch: salescast run.",
+        )
+    needs = recipe.needs(model)
+    vintages = landed_until_sql(week.lake, run.cutoff_date) if recipe.vintages else None
+    return Context(
+        warehouse=week.warehouse,
+        forecaster=week.forecaster,
+        lake=week.lake,
+        models=week.models,
+        files=RunFiles(week.batch.work(run)),
+        batch_id=record.batch_id,
+        code_version=week.code_version,
+        asked_trained_model=record.trained_model_id,
+        needed={
+            each.model_id: each
+            for each in record.runs
+            if each.cutoff_date == run.cutoff_date and each.model_id in needs
+        },
+        vintages=vintages,
+        duckdb_config=week.duckdb_config,
+    )
+
+
+def _check_needed(week: Week, needed: Mapping[str, RunRecord]) -> None:
+    for run in needed.values():
+        if not week.batch.is_done("load", run):
+            raise not_yet(run, "load")
+
+
+def open_week(
+    settings: Settings,
+    batch: Batch,
+    update: Callable[[str], None],
+    stop_job: StopJob = lambda _: False,
+) -> Week:
+    """A batch with the warehouse, forecaster and lake that the settings name.
+
+    Args:
+        settings: The settings.
+        batch: The batch.
+        update: Told the state of long work.
+        stop_job: Asked at an interrupt about a job that goes on without this command.
+    """
+    return Week(
+        batch=batch,
+        warehouse=open_warehouse(settings, update),
+        forecaster=open_forecaster(settings, update, stop_job),
+        lake=open_lake(settings),
+        models=read_models(settings.project / "models.toml"),
+        code_version=code_version(settings.project),
+        duckdb_config=settings.duckdb_config,
+    )
+
+
+def _check_forecaster(week: Week) -> None:
+    """Refuse to go on elsewhere: a job of the first forecaster may still be running."""
+    kept = week.batch.record.forecaster
+    if kept not in (None, week.forecaster.name):
+        raise UserError(
+            f"Batch {week.batch.record.batch_id} was begun with the forecaster {kept}, not "
+            f"{week.forecaster.name}.",
+            where="SALESCAST_FORECASTER",
+            fix=f"Set SALESCAST_FORECASTER={kept} and give the command again, or start a new "
+            "batch: salescast run.",
+        )
+
+
+def _is_outdated(week: Week) -> bool:
+    """Whether a run still needs exports that the warehouse may no longer hold."""
+    batch, record = week.batch, week.batch.record
+    if not batch.is_done("request"):
+        return False
+    exported = [run for run in record.runs if "export" in steps_of(run)]
+    if record.runs and all(batch.is_done("export", run) for run in exported):
+        return False
+    landed = week.warehouse.landed()
+    return (landed.data_hash, landed.cutoff_request) != (record.data_hash, record.request_id)
+
+
+def _begin_again(week: Week) -> None:
+    """Have the request and the build done again, for the cutoffs of the first build."""
+    record = week.batch.record
+    if record.runs:
+        kinds = {run.cutoff_date: run.kind for run in record.runs}
+        record.requests = [
+            CutoffRequest(cutoff_date=cutoff, weeks_back=0, kind=kind)
+            for cutoff, kind in kinds.items()
+        ]
+    week.batch.forget("request", "build")
+
+
+def _request(week: Week) -> str:
+    # A kill during ingest can leave rows whose load is not recorded yet.
+    complete_loads(week.lake)
+    record = week.batch.record
+    now = datetime.now(UTC)
+    request_id = sortable_id(now)
+    week.lake.append(
+        "requested_cutoffs",
+        [
+            {
+                **request.model_dump(),
+                "request_id": request_id,
+                "requested_at": utc_naive(now),
+                "horizon_weeks": record.prediction_length,
+            }
+            for request in record.requests
+        ],
+        name=request_id,
+    )
+    record.request_id = request_id
+    record.data_hash = week.warehouse.landed().data_hash
+    n = len(record.requests)
+    return f"{n} {'cutoff' if n == 1 else 'cutoffs'}, {record.prediction_length} weeks ahead"
+
+
+def _build(week: Week, selector: str) -> str:
+    result = week.warehouse.build(selector)
+    detail = f"{result.n_nodes} nodes in {result.seconds:.1f} s of dbt's own"
+    if result.warnings:
+        detail += "".join(f"\n  warning: {warning}" for warning in result.warnings)
+    return detail
+
+
+def _publish(week: Week) -> str:
+    return f"readers open {week.warehouse.publish()}"
+
+
+def _resolve(week: Week) -> str:
+    """Make one run of each cutoff and model."""
+    record = week.batch.record
+    cutoffs = week.warehouse.cutoffs()
+    without = [str(cutoff.cutoff_date) for cutoff in cutoffs if not cutoff.has_sales]
+    if without or not cutoffs:
+        raise UserError(
+            f"No complete week of sales ends at the cutoff {', '.join(without) or 'asked for'}.",
+            where="--cutoff",
+            fix="Give a day on or after the end of the first complete week and not after the "
+            "newest one.",
+        )
+    pairs = [(cutoff, week.models[name]) for cutoff in cutoffs for name in record.models]
+    record.runs = [
+        RunRecord(
+            run_id=run_id_of(record.batch_id, number, model.model_id),
+            model_id=model.model_id,
+            recipe=model.recipe,
+            kind=cutoff.kind,
+            cutoff_date=cutoff.cutoff_date,
+            prediction_length=record.prediction_length,
+            trained_model_id=record.trained_model_id if find_recipe(model.recipe).jobs else None,
+        )
+        for number, (cutoff, model) in enumerate(pairs, start=1)
+    ]
+    return ", ".join(f"{cutoff.cutoff_date} ({cutoff.kind})" for cutoff in cutoffs)
