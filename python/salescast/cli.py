@@ -1,4 +1,7 @@
-"""The commands: parse and call, nothing else. Heavy modules are imported where they are used."""
+"""Options and printing of the commands; what they do is in `commands`.
+
+Heavy modules are imported where they are used, so that `--help` is quick.
+"""
 
 from __future__ import annotations
 
@@ -6,29 +9,26 @@ import json
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 import click
 
+from salescast import commands
 from salescast.errors import SalescastError, UserError
 
 if TYPE_CHECKING:
-    from salescast.console import ConsoleProgress
+    from salescast.prune import Removal
     from salescast.settings import Settings
     from salescast.warehouse.marts import Accuracy
-    from salescast.week.batch import Batch
     from salescast.week.champion import Champion
     from salescast.week.estimate import Estimate
     from salescast.week.plan import Asked
 
-_TARGET = "salescast.target"
-_TAKE_LOCK = "salescast.take_lock"
-_STOP_JOBS = "salescast.stop_jobs"
-_SELECTORS = ("pre_predict", "post_predict")
 _STATE_COLOURS = {"ok": "green", "warning": "yellow", "failed": "red", "not checked": "blue"}
 
 
@@ -104,34 +104,19 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     raise SystemExit(0)
 
 
-def _keep(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
-    """Keeps an option's value for the whole command, instead of handing it from call to call."""
-
-    def keep(context: click.Context, _: click.Parameter, value: Any) -> None:
-        context.meta[name] = value
-
-    return keep
-
-
 _target_option = click.option(
     "--target",
     type=click.Choice(["dev", "athena"]),
-    expose_value=False,
-    callback=_keep(_TARGET),
     help="Warehouse to work on; default SALESCAST_TARGET, or dev.",
 )
 _take_lock_option = click.option(
     "--take-lock",
     is_flag=True,
-    expose_value=False,
-    callback=_keep(_TAKE_LOCK),
     help="Break the lock that another machine holds on a lake on S3.",
 )
 _stop_jobs_option = click.option(
     "--stop-jobs/--leave-jobs",
     default=None,
-    expose_value=False,
-    callback=_keep(_STOP_JOBS),
     help="At Ctrl-C stop SageMaker's job too, or let it go on; default: ask at a terminal, "
     "otherwise let it go on.",
 )
@@ -229,6 +214,8 @@ def ingest(
     mapping_name: str | None,
     load_id: str | None,
     reason: str | None,
+    target: str | None,
+    take_lock: bool,
     as_json: bool,
 ) -> None:
     """Land the files of a folder (or one file) in the lake, as a mapping describes them."""
@@ -238,16 +225,11 @@ def ingest(
             where="salescast ingest",
             fix="See salescast ingest --help.",
         )
-    settings = _settings()
-    from salescast.lake import open_lake
-
+    settings = _settings(target)
     if load_id is not None:
-        from salescast.ingest import retract
-
         if mapping_name is not None:
             raise UserError("--retract takes no --mapping.", where="salescast ingest")
-        with _hold_locks(settings, f"salescast ingest --retract {load_id}"):
-            retract(load_id, open_lake(settings), reason or "retracted by hand")
+        commands.retract(settings, load_id, reason, take_lock=take_lock)
         if as_json:
             _print_json({"retracted": load_id})
         else:
@@ -255,10 +237,13 @@ def ingest(
         return
 
     assert source is not None
-    result = _ingest(settings, source, mapping_name or "retail")
-    if as_json:
-        from dataclasses import asdict
+    from salescast.console import ConsoleProgress
 
+    with ConsoleProgress() as progress:
+        result = commands.ingest(
+            settings, source, mapping_name or "retail", take_lock=take_lock, progress=progress
+        )
+    if as_json:
         _print_json(asdict(result))
 
 
@@ -297,6 +282,9 @@ def run(
     resume: bool,
     trained_model: str | None,
     dry_run: bool,
+    target: str | None,
+    take_lock: bool,
+    stop_jobs: bool | None,
     as_json: bool,
 ) -> None:
     """Run the week: build, export, train, predict, load, compare and publish."""
@@ -308,7 +296,7 @@ def run(
                 where="salescast run",
                 fix="Leave the other options out, or start a new batch without --resume.",
             )
-        _resume(as_json)
+        _resume(target, take_lock, stop_jobs, as_json)
         return
     from salescast.week.plan import Asked
 
@@ -321,9 +309,9 @@ def run(
         trained_model=trained_model,
     )
     if dry_run:
-        _estimate(asked, as_json)
+        _estimate(asked, target, as_json)
     else:
-        _start(asked, as_json)
+        _start(asked, target, take_lock, stop_jobs, as_json)
 
 
 @cli.command(epilog=_example("salescast backtest --cutoff 2026-01-31 --cutoff 2026-05-02"))
@@ -348,6 +336,9 @@ def backtest(
     horizon: int | None,
     model_names: tuple[str, ...],
     dry_run: bool,
+    target: str | None,
+    take_lock: bool,
+    stop_jobs: bool | None,
     as_json: bool,
 ) -> None:
     """Forecast from past cutoffs, to compare models with what was sold since."""
@@ -360,9 +351,9 @@ def backtest(
         model_names=model_names,
     )
     if dry_run:
-        _estimate(asked, as_json)
+        _estimate(asked, target, as_json)
     else:
-        _start(asked, as_json)
+        _start(asked, target, take_lock, stop_jobs, as_json)
 
 
 @cli.command(epilog=_example("salescast report --out report.html"))
@@ -373,14 +364,9 @@ def backtest(
 )
 @_target_option
 @_json_option
-def report(out: Path | None, as_json: bool) -> None:
+def report(out: Path | None, target: str | None, as_json: bool) -> None:
     """Write the report of the published marts as one HTML file."""
-    settings = _settings()
-    from salescast.report import write_report
-
-    path = write_report(
-        settings.marts_file, out or settings.report_file, schema=settings.schema_prefix
-    )
+    path = commands.report(_settings(target), out)
     if as_json:
         _print_json({"report": str(path)})
     else:
@@ -393,42 +379,40 @@ def report(out: Path | None, as_json: bool) -> None:
 )
 @_target_option
 @_json_option
-def status(last: int, as_json: bool) -> None:
+def status(last: int, target: str | None, as_json: bool) -> None:
     """Show the newest batches and their runs."""
-    settings = _settings()
-    from salescast.recipes import steps_of
-    from salescast.week.batch import batch_folders, read_record
-
-    records = [read_record(folder) for folder in batch_folders(settings.batches)[-last:]]
-    rows = []
-    for record in reversed(records):
-        finished = set(record.finished)
-        for each in record.runs:
-            waiting = [step for step in steps_of(each) if f"{each.run_id}/{step}" not in finished]
-            rows.append(
-                {
-                    "batch_id": record.batch_id,
-                    "command": record.command,
-                    "status": record.status,
-                    "run_id": each.run_id,
-                    "model_id": each.model_id,
-                    "kind": each.kind,
-                    "cutoff_date": each.cutoff_date.isoformat(),
-                    "next_step": waiting[0] if waiting else None,
-                }
-            )
+    settings = _settings(target)
+    batches = commands.status(settings, last)
     if as_json:
-        batches = [
+        _print_json(
             {
-                **record.model_dump(mode="json", exclude={"runs", "finished", "attempts"}),
-                "last_error": _last_error(record.attempts),
-                "runs": [row for row in rows if row["batch_id"] == record.batch_id],
+                "home": str(settings.home),
+                "batches": [
+                    {
+                        **batch.record.model_dump(
+                            mode="json", exclude={"runs", "finished", "attempts"}
+                        ),
+                        "last_error": batch.last_error,
+                        "runs": [
+                            {
+                                "batch_id": batch.record.batch_id,
+                                "command": batch.record.command,
+                                "status": batch.record.status,
+                                "run_id": each.run.run_id,
+                                "model_id": each.run.model_id,
+                                "kind": each.run.kind,
+                                "cutoff_date": each.run.cutoff_date.isoformat(),
+                                "next_step": each.next_step,
+                            }
+                            for each in batch.runs
+                        ],
+                    }
+                    for batch in batches
+                ],
             }
-            for record in reversed(records)
-        ]
-        _print_json({"home": str(settings.home), "batches": batches})
+        )
         return
-    if not records:
+    if not batches:
         click.echo(f"No batch in {settings.home} yet. Start one with `salescast run`.")
         return
     from salescast.console import print_table
@@ -438,18 +422,19 @@ def status(last: int, as_json: bool) -> None:
         ["run", "kind", "cutoff", "state"],
         [
             (
-                row["run_id"],
-                row["kind"],
-                row["cutoff_date"],
-                f"waits for {row['next_step']}" if row["next_step"] else "landed",
+                each.run.run_id,
+                each.run.kind,
+                each.run.cutoff_date,
+                f"waits for {each.next_step}" if each.next_step else "landed",
             )
-            for row in rows
+            for batch in batches
+            for each in batch.runs
         ],
     )
-    newest = records[-1]
-    if newest.status != "done":
-        if error := _last_error(newest.attempts):
-            click.echo(f"The newest batch stopped: {error}")
+    newest = batches[0]
+    if newest.record.status != "done":
+        if newest.last_error:
+            click.echo(f"The newest batch stopped: {newest.last_error}")
         click.echo("Go on with it: salescast run --resume")
 
 
@@ -465,12 +450,9 @@ def champion() -> None:
 @champion.command("show", epilog=_example("salescast champion show --json"))
 @_target_option
 @_json_option
-def champion_show(as_json: bool) -> None:
+def champion_show(target: str | None, as_json: bool) -> None:
     """Show the champion."""
-    from salescast.lake import open_lake
-    from salescast.week.champion import read_champion
-
-    _tell_champion(read_champion(open_lake(_settings())), as_json)
+    _tell_champion(commands.champion(_settings(target)), as_json)
 
 
 @champion.command(
@@ -482,21 +464,22 @@ def champion_show(as_json: bool) -> None:
 @_target_option
 @_take_lock_option
 @_json_option
-def champion_set(model_id: str, reason: str, trained_model: str | None, as_json: bool) -> None:
+def champion_set(
+    model_id: str,
+    reason: str,
+    trained_model: str | None,
+    target: str | None,
+    take_lock: bool,
+    as_json: bool,
+) -> None:
     """Choose a model of models.toml."""
-    settings = _settings()
-    from salescast.lake import open_lake
-    from salescast.recipes.catalogue import read_models
-    from salescast.week.champion import set_champion
-
-    with _hold_locks(settings, f"salescast champion set {model_id}"):
-        chosen = set_champion(
-            open_lake(settings),
-            read_models(settings.project / "models.toml"),
-            model_id,
-            reason=reason,
-            trained_model_id=trained_model,
-        )
+    chosen = commands.set_champion(
+        _settings(target),
+        model_id,
+        reason=reason,
+        trained_model_id=trained_model,
+        take_lock=take_lock,
+    )
     _tell_champion(chosen, as_json, is_new=True)
 
 
@@ -505,30 +488,20 @@ def champion_set(model_id: str, reason: str, trained_model: str | None, as_json:
 @_target_option
 @_take_lock_option
 @_json_option
-def champion_rollback(reason: str | None, as_json: bool) -> None:
+def champion_rollback(
+    reason: str | None, target: str | None, take_lock: bool, as_json: bool
+) -> None:
     """Go back to the choice before; given again it goes further back."""
-    settings = _settings()
-    from salescast.lake import open_lake
-    from salescast.recipes.catalogue import read_models
-    from salescast.week.champion import roll_back
-
-    with _hold_locks(settings, "salescast champion rollback"):
-        chosen = roll_back(
-            open_lake(settings), read_models(settings.project / "models.toml"), reason=reason
-        )
+    chosen = commands.roll_back_champion(_settings(target), reason=reason, take_lock=take_lock)
     _tell_champion(chosen, as_json, is_new=True)
 
 
 @champion.command("history", epilog=_example("salescast champion history"))
 @_target_option
 @_json_option
-def champion_history(as_json: bool) -> None:
+def champion_history(target: str | None, as_json: bool) -> None:
     """Show all choices, the newest first."""
-    settings = _settings()
-    from salescast.lake import open_lake
-    from salescast.week.champion import read_history
-
-    choices = read_history(open_lake(settings))[::-1]
+    choices = commands.champion_history(_settings(target))
     if as_json:
         _print_json([vars(choice) for choice in choices])
         return
@@ -568,23 +541,19 @@ def champion_history(as_json: bool) -> None:
 @_target_option
 @_take_lock_option
 @_json_option
-def prune(older_than: int, dry_run: bool, as_json: bool) -> None:
+def prune(
+    older_than: int, dry_run: bool, target: str | None, take_lock: bool, as_json: bool
+) -> None:
     """Remove working files and SageMaker's models of old batches, never anything that landed."""
-    settings = _settings()
-    from contextlib import nullcontext
 
-    from salescast.lake import open_lake
-    from salescast.prune import find_removals
+    def tell(each: Removal) -> None:
+        if not as_json:
+            size = f", {each.n_files:,} files, {_size(each.n_bytes)}" if each.n_files else ""
+            click.echo(f"{each.kind}: {each.place}{size}")
 
-    command = f"salescast prune --older-than {older_than}"
-    with nullcontext() if dry_run else _hold_locks(settings, command):
-        removals = find_removals(settings, open_lake(settings), older_than)
-        for each in removals:
-            if not dry_run:
-                each.remove()
-            if not as_json:
-                size = f", {each.n_files:,} files, {_size(each.n_bytes)}" if each.n_files else ""
-                click.echo(f"{each.kind}: {each.place}{size}")
+    removals = commands.prune(
+        _settings(target), older_than, dry_run=dry_run, take_lock=take_lock, told=tell
+    )
     n_bytes = sum(each.n_bytes for each in removals)
     if as_json:
         rows = [
@@ -600,9 +569,9 @@ def prune(older_than: int, dry_run: bool, as_json: bool) -> None:
 @cli.command(epilog=_example("salescast doctor --target athena"))
 @_target_option
 @_json_option
-def doctor(as_json: bool) -> None:
+def doctor(target: str | None, as_json: bool) -> None:
     """Look at everything that a target needs, and say what to do about what is wrong."""
-    settings = _settings()
+    settings = _settings(target)
     from salescast.doctor import State, examine
 
     outcomes = {}
@@ -628,52 +597,75 @@ def doctor(as_json: bool) -> None:
 @cli.command(epilog=_example("salescast build --full-refresh"))
 @click.option(
     "--selector",
-    type=click.Choice(_SELECTORS),
+    type=click.Choice(get_args(commands.Selector)),
     help="Only this part of the dbt project; default all of it.",
 )
 @click.option("--full-refresh", is_flag=True, help="Rebuild incremental models from nothing.")
 @_target_option
 @_take_lock_option
 @_json_option
-def build(selector: str | None, full_refresh: bool, as_json: bool) -> None:
+def build(
+    selector: commands.Selector | None,
+    full_refresh: bool,
+    target: str | None,
+    take_lock: bool,
+    as_json: bool,
+) -> None:
     """Build the warehouse on what has landed, and publish the marts."""
-    settings = _settings()
     from salescast.console import ConsoleProgress
-    from salescast.ingest import complete_loads
-    from salescast.lake import open_lake
-    from salescast.warehouse import open_warehouse
 
-    with ConsoleProgress() as progress, _hold_locks(settings, "salescast build"):
-        complete_loads(open_lake(settings))
-        warehouse = open_warehouse(settings, progress.update)
-        result = warehouse.build(selector, full_refresh=full_refresh)
-        progress.say(f"build: {result.n_nodes} nodes in {result.seconds:.1f} s of dbt's own")
-        for warning in result.warnings:
-            progress.say(f"warning: {warning}")
-        published = None
-        if selector != "pre_predict":
-            published = warehouse.publish()
-            progress.say(f"published: {published}")
-        if (spent := warehouse.spent()) is not None:
-            progress.say(f"in all: {spent}")
+    with ConsoleProgress() as progress:
+        built = commands.build(
+            _settings(target),
+            selector,
+            full_refresh=full_refresh,
+            take_lock=take_lock,
+            progress=progress,
+        )
     if as_json:
         _print_json(
             {
-                "n_nodes": result.n_nodes,
-                "seconds": result.seconds,
-                "warnings": list(result.warnings),
-                "published": str(published) if published else None,
+                "n_nodes": built.result.n_nodes,
+                "seconds": built.result.seconds,
+                "warnings": list(built.result.warnings),
+                "published": str(built.published) if built.published else None,
             }
         )
 
 
-def _single_step(name: str, summary: str, *, has_jobs: bool = False) -> None:
+def _single_step(name: commands.Step, summary: str, *, has_jobs: bool = False) -> None:
     @_batch_option
     @_target_option
     @_take_lock_option
     @_json_option
-    def command(batch_id: str | None, as_json: bool) -> None:
-        _do_step(name, batch_id, as_json)
+    def command(
+        batch_id: str | None,
+        target: str | None,
+        take_lock: bool,
+        as_json: bool,
+        stop_jobs: bool | None = None,
+    ) -> None:
+        from salescast.console import ConsoleProgress
+
+        with ConsoleProgress() as progress:
+            result = commands.step(
+                _settings(target),
+                name,
+                batch_id or None,
+                take_lock=take_lock,
+                stop_jobs=stop_jobs,
+                progress=progress,
+            )
+        if as_json:
+            _print_json(
+                {
+                    "batch_id": result.record.batch_id,
+                    "step": name,
+                    "done": [attempt.model_dump(mode="json") for attempt in result.done],
+                }
+            )
+        elif not result.done:
+            click.echo(f"Batch {result.record.batch_id}: no run waits for the step {name}.")
 
     if has_jobs:
         command = _stop_jobs_option(command)
@@ -691,30 +683,12 @@ _single_step("load", "Check and land the forecasts of a batch's runs.")
 def demo(as_json: bool) -> None:
     """Try everything on made-up data: simulate, ingest, run, report."""
     settings = _settings()
-    from salescast.forecaster import open_forecaster
-    from salescast.recipes import SNAIVE
-    from salescast.recipes.catalogue import DEEPAR, read_models
-    from salescast.simulate import simulate as write
-    from salescast.week.plan import Asked
+    from salescast.console import ConsoleProgress
 
-    data = settings.home / "demo"
-    if not any(data.glob("sales.*")):
-        summary = write(data)
-        click.echo(f"simulate: {summary.n_series:,} series in {data}", err=True)
-    _ingest(settings, data, "demo")
-    names: tuple[str, ...] = (DEEPAR,)
-    try:
-        forecaster = open_forecaster(settings)
-        forecaster.check_ready()
-        deepar = read_models(settings.project / "models.toml")[DEEPAR]
-        forecaster.check_model(DEEPAR, deepar.settings.get("extensions", {}))
-    except UserError as error:
-        click.echo(f"Without DeepAR: {error}", err=True)
-        names = (SNAIVE,)
-    _start(Asked("run", model_names=names, backtests=1), as_json)
-    from salescast.report import write_report
-
-    path = write_report(settings.marts_file, settings.report_file, schema=settings.schema_prefix)
+    with ConsoleProgress() as progress:
+        result = commands.demo(settings, progress=progress)
+    _tell_batch(result, as_json)
+    path = commands.report(settings)
     click.echo(f"Report written: {path}", err=as_json)
     if not as_json:
         click.echo(
@@ -724,92 +698,44 @@ def demo(as_json: bool) -> None:
         )
 
 
-def _settings() -> Settings:
-    """Settings of the environment, with the options of the command before them."""
+def _settings(target: str | None = None) -> Settings:
+    """Settings of the environment, with the option of the command before them."""
     from salescast.settings import load_settings
 
-    target = click.get_current_context().meta.get(_TARGET)
     return load_settings(**({"target": target} if target else {}))
 
 
-def _hold_locks(settings: Settings, command: str) -> AbstractContextManager[None]:
-    from salescast.lake.lock import hold_locks
-
-    take = bool(click.get_current_context().meta.get(_TAKE_LOCK))
-    return hold_locks(settings, command, take=take)
-
-
-def _stop_job(progress: ConsoleProgress) -> Callable[[str], bool]:
-    """Decides at an interrupt whether a job elsewhere stops too: by the flag, or by asking."""
-    wanted: bool | None = click.get_current_context().meta.get(_STOP_JOBS)
-
-    def decide(job: str) -> bool:
-        if wanted is not None:
-            return wanted
-        return progress.confirm(f"Stop the job {job} too?")
-
-    return decide
-
-
-def _ingest(settings: Settings, source: Path, mapping_name: str) -> Any:
-    """Land a folder under the lock and tell what was landed on stderr."""
+def _start(
+    asked: Asked, target: str | None, take_lock: bool, stop_jobs: bool | None, as_json: bool
+) -> None:
     from salescast.console import ConsoleProgress
-    from salescast.ingest import ingest as land
-    from salescast.lake import open_lake
-    from salescast.mapping import load_mapping
 
-    mapping = load_mapping(mapping_name, settings.project / "mappings")
-    with ConsoleProgress() as progress, _hold_locks(settings, f"salescast ingest {source}"):
-        result = land(
-            source,
-            mapping,
-            open_lake(settings),
-            on_progress=progress.update,
-            memory_limit=settings.memory_limit,
-            threads=settings.threads,
+    with ConsoleProgress() as progress:
+        result = commands.start(
+            _settings(target), asked, take_lock=take_lock, stop_jobs=stop_jobs, progress=progress
         )
-        for load in result.loads:
-            progress.say(
-                f"landed {load.source_file} in {load.table_name}: {load.n_rows:,} rows, "
-                f"load {load.load_id}"
-            )
-        for skipped in result.skipped:
-            progress.say(f"skipped {skipped.source_file}: landed before as {skipped.load_id}")
-        for name in result.unmatched:
-            progress.say(f"left {name}: no table of the mapping {mapping.name} asks for it")
-        for warning in result.warnings:
-            progress.say(f"warning: {warning}")
-    return result
+    _tell_batch(result, as_json)
 
 
-def _start(asked: Asked, as_json: bool) -> None:
-    """Start a batch and carry it out."""
-    settings = _settings()
-    from salescast.lake import open_lake
-    from salescast.warehouse import open_warehouse
-    from salescast.week.batch import Batch
-    from salescast.week.plan import check_ready, plan_batch
+def _resume(target: str | None, take_lock: bool, stop_jobs: bool | None, as_json: bool) -> None:
+    from salescast.console import ConsoleProgress
 
-    def make(progress: ConsoleProgress) -> Batch:
-        lake = open_lake(settings)
-        new = plan_batch(settings, lake, open_warehouse(settings).landed(), asked)
-        check_ready(settings, new)
-        record = new.record
-        batch = Batch(record, settings.batches / record.batch_id, lake, progress.say)
-        batch.save()
-        return batch
-
-    _carry_out(settings, f"salescast {asked.command}", make, as_json)
+    with ConsoleProgress() as progress:
+        result = commands.resume(
+            _settings(target), take_lock=take_lock, stop_jobs=stop_jobs, progress=progress
+        )
+    batch_id = result.record.batch_id
+    if result.carried_out:
+        _tell_batch(result, as_json)
+    elif as_json:
+        _print_json({"batch_id": batch_id, "status": "done", "resumed": False})
+    else:
+        click.echo(f"Batch {batch_id} is finished: there is nothing to resume.")
 
 
-def _estimate(asked: Asked, as_json: bool) -> None:
-    """Tell what a batch would start, send and cost."""
-    from salescast.week.estimate import estimate_batch
-
-    estimate = estimate_batch(_settings(), asked)
+def _estimate(asked: Asked, target: str | None, as_json: bool) -> None:
+    estimate = commands.estimate(_settings(target), asked)
     if as_json:
-        from dataclasses import asdict
-
         _print_json({**asdict(estimate), "n_runs": estimate.n_runs, "max_usd": estimate.max_usd})
     else:
         _print_estimate(estimate)
@@ -892,100 +818,27 @@ def _dollars(value: float | None) -> str:
     return "unknown" if value is None else f"${value:,.2f}"
 
 
-def _resume(as_json: bool) -> None:
-    settings = _settings()
-    from salescast.week.batch import newest_folder, read_record
-
-    folder = newest_folder(settings.batches)
-    if read_record(folder).status == "done":
-        if as_json:
-            _print_json({"batch_id": folder.name, "status": "done", "resumed": False})
-        else:
-            click.echo(f"Batch {folder.name} is finished: there is nothing to resume.")
-        return
-    _carry_out(
-        settings,
-        "salescast run --resume",
-        lambda progress: _open_batch(settings, folder, progress),
-        as_json,
-    )
-
-
-def _do_step(step: str, batch_id: str | None, as_json: bool) -> None:
-    settings = _settings()
-    from salescast.console import ConsoleProgress
-    from salescast.week.batch import find_folder, newest_folder
-    from salescast.week.run import carry_out, open_week
-
-    with ConsoleProgress() as progress, _hold_locks(settings, f"salescast {step}"):
-        folder = (
-            find_folder(settings.batches, batch_id) if batch_id else newest_folder(settings.batches)
-        )
-        batch = _open_batch(settings, folder, progress)
-        before = len(batch.record.attempts)
-        carry_out(open_week(settings, batch, progress.update, _stop_job(progress)), only=step)
-        done = batch.record.attempts[before:]
+def _tell_batch(result: commands.BatchResult, as_json: bool) -> None:
+    """Print the runs of a finished batch, or the accuracy at its cutoffs."""
     if as_json:
         _print_json(
             {
-                "batch_id": batch.record.batch_id,
-                "step": step,
-                "done": [attempt.model_dump(mode="json") for attempt in done],
-            }
-        )
-    elif not done:
-        click.echo(f"Batch {batch.record.batch_id}: no run waits for the step {step}.")
-
-
-def _open_batch(settings: Settings, folder: Path, progress: ConsoleProgress) -> Batch:
-    from salescast.lake import open_lake
-    from salescast.week.batch import Batch, read_record
-
-    return Batch(read_record(folder), folder, open_lake(settings), progress.say)
-
-
-def _carry_out(
-    settings: Settings,
-    command: str,
-    make: Callable[[ConsoleProgress], Batch],
-    as_json: bool,
-) -> None:
-    """Carry out a batch under the lock, then print the accuracy of its cutoffs."""
-    from salescast.console import ConsoleProgress
-    from salescast.warehouse.marts import read_accuracy, read_rejected
-    from salescast.week.run import carry_out, open_week
-
-    with ConsoleProgress() as progress, _hold_locks(settings, command):
-        batch = make(progress)
-        progress.say(f"batch {batch.record.batch_id}")
-        week = open_week(settings, batch, progress.update, _stop_job(progress))
-        carry_out(week)
-        if (spent := week.warehouse.spent()) is not None:
-            progress.say(f"in all: {spent}")
-    accuracy = read_accuracy(
-        settings.marts_file,
-        schema=settings.schema_prefix,
-        cutoffs=[each.cutoff_date for each in batch.record.runs],
-    )
-    rejected = read_rejected(settings.marts_file, schema=settings.schema_prefix)
-    if as_json:
-        _print_json(
-            {
-                "batch_id": batch.record.batch_id,
-                "status": batch.record.status,
-                "runs": [each.model_dump(mode="json") for each in batch.record.runs],
-                "rejected_rows": dict(rejected),
+                "batch_id": result.record.batch_id,
+                "status": result.record.status,
+                "runs": [each.model_dump(mode="json") for each in result.record.runs],
+                "rejected_rows": dict(result.rejected),
                 "accuracy": [
-                    {**vars(row), "cutoff_date": row.cutoff_date.isoformat()} for row in accuracy
+                    {**vars(row), "cutoff_date": row.cutoff_date.isoformat()}
+                    for row in result.accuracy
                 ],
             }
         )
         return
-    _print_accuracy(accuracy)
-    if rejected:
+    _print_accuracy(result.accuracy)
+    if result.rejected:
         click.echo(
-            f"{sum(n for _, n in rejected):,} landed rows are set aside ("
-            + ", ".join(f"{reason} {n:,}" for reason, n in rejected)
+            f"{sum(n for _, n in result.rejected):,} landed rows are set aside ("
+            + ", ".join(f"{reason} {n:,}" for reason, n in result.rejected)
             + "): see reports.rpt_rejected_rows, or the page of `salescast report`."
         )
 
@@ -1018,11 +871,6 @@ def _print_accuracy(accuracy: Sequence[Accuracy]) -> None:
             for row in accuracy
         ],
     )
-
-
-def _last_error(attempts: Sequence[Any]) -> str | None:
-    last = attempts[-1] if attempts else None
-    return f"{last.step}: {last.detail}" if last and last.status == "failed" else None
 
 
 def _print_json(value: Any) -> None:

@@ -154,7 +154,7 @@ def test_an_unexpected_error_is_kept_in_the_log(
         raise ZeroDivisionError("a bug")
 
     put_batch(home)
-    monkeypatch.setattr("salescast.week.batch.read_record", fail)
+    monkeypatch.setattr("salescast.status.read_record", fail)
     result = call("status")
     assert result.exit_code == 1
     assert "unexpected ZeroDivisionError: a bug" in result.stderr
@@ -170,7 +170,7 @@ def test_an_interrupt_tells_how_to_go_on(home: Path, monkeypatch: pytest.MonkeyP
         raise KeyboardInterrupt
 
     put_batch(home)
-    monkeypatch.setattr("salescast.week.batch.read_record", interrupt)
+    monkeypatch.setattr("salescast.status.read_record", interrupt)
     result = call("status")
     assert result.exit_code == 1
     assert "salescast run --resume" in result.stderr

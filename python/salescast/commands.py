@@ -1,0 +1,493 @@
+"""What the commands do: functions of settings and options that return what came of it.
+
+Whoever calls them, a terminal, an event or a web page, parses its own options and tells the result
+in its own way. A function that writes holds the locks itself. Heavy modules are imported where they
+are used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from salescast.errors import UserError
+from salescast.progress import SILENT, CommandProgress
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from salescast.ingest import IngestResult
+    from salescast.prune import Removal
+    from salescast.settings import Settings
+    from salescast.status import BatchStatus
+    from salescast.warehouse import BuildResult
+    from salescast.warehouse.marts import Accuracy
+    from salescast.week.batch import Batch, BatchRecord, StepRecord
+    from salescast.week.champion import Champion
+    from salescast.week.estimate import Estimate
+    from salescast.week.plan import Asked
+
+Selector = Literal["pre_predict", "post_predict"]
+Step = Literal["export", "train", "predict", "load"]
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """A batch that is finished.
+
+    Attributes:
+        record: Its record.
+        carried_out: Whether something was left to do; if not, nothing was read from the marts.
+        accuracy: Accuracy at its cutoffs, of all models.
+        rejected: Reasons for which landed rows are set aside, with their number.
+    """
+
+    record: BatchRecord
+    carried_out: bool
+    accuracy: Sequence[Accuracy] = ()
+    rejected: Sequence[tuple[str, int]] = ()
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """A single step of a batch; `done` are the attempts of the runs that waited for it."""
+
+    record: BatchRecord
+    done: Sequence[StepRecord]
+
+
+@dataclass(frozen=True)
+class Built:
+    """A build, and the place where its marts were published; None if it made none."""
+
+    result: BuildResult
+    published: Path | None
+
+
+def ingest(
+    settings: Settings,
+    source: Path,
+    mapping_name: str = "retail",
+    *,
+    take_lock: bool = False,
+    progress: CommandProgress = SILENT,
+) -> IngestResult:
+    """Land the files of a folder, or one file, as a mapping describes them.
+
+    Args:
+        settings: The settings.
+        source: The folder or file.
+        mapping_name: Name in `mappings/`, or a path.
+        take_lock: Break the lock that another home holds on a lake on S3.
+        progress: Told each load.
+
+    Raises:
+        UserError: The mapping or a file is not as it should be; nothing is landed.
+        RunError: Another command holds a lock.
+    """
+    from salescast.ingest import ingest as land
+    from salescast.lake import open_lake
+    from salescast.lake.lock import hold_locks
+    from salescast.mapping import load_mapping
+
+    mapping = load_mapping(mapping_name, settings.project / "mappings")
+    with hold_locks(settings, f"salescast ingest {source}", take=take_lock):
+        result = land(
+            source,
+            mapping,
+            open_lake(settings),
+            on_progress=progress.update,
+            memory_limit=settings.memory_limit,
+            threads=settings.threads,
+        )
+        for load in result.loads:
+            progress.say(
+                f"landed {load.source_file} in {load.table_name}: {load.n_rows:,} rows, "
+                f"load {load.load_id}"
+            )
+        for skipped in result.skipped:
+            progress.say(f"skipped {skipped.source_file}: landed before as {skipped.load_id}")
+        for name in result.unmatched:
+            progress.say(f"left {name}: no table of the mapping {mapping.name} asks for it")
+        for warning in result.warnings:
+            progress.say(f"warning: {warning}")
+    return result
+
+
+def retract(
+    settings: Settings, load_id: str, reason: str | None = None, *, take_lock: bool = False
+) -> None:
+    """Take back a load; its rows stay in the lake.
+
+    Raises:
+        UserError: There is no such load, or it is retracted already.
+        RunError: Another command holds a lock.
+    """
+    from salescast.ingest import retract as take_back
+    from salescast.lake import open_lake
+    from salescast.lake.lock import hold_locks
+
+    with hold_locks(settings, f"salescast ingest --retract {load_id}", take=take_lock):
+        take_back(load_id, open_lake(settings), reason or "retracted by hand")
+
+
+def estimate(settings: Settings, asked: Asked) -> Estimate:
+    """Tell what a batch would start, send and cost; needs no lock and writes nothing.
+
+    Raises:
+        UserError: `start` would refuse it.
+    """
+    from salescast.week.estimate import estimate_batch
+
+    return estimate_batch(settings, asked)
+
+
+def start(
+    settings: Settings,
+    asked: Asked,
+    *,
+    take_lock: bool = False,
+    stop_jobs: bool | None = None,
+    progress: CommandProgress = SILENT,
+) -> BatchResult:
+    """Start a batch and carry it out.
+
+    Args:
+        settings: The settings.
+        asked: The options of `run` or `backtest`.
+        take_lock: Break the lock that another home holds on a lake on S3.
+        stop_jobs: Whether an interrupt stops a job on SageMaker too; None to ask `progress`.
+        progress: Told each step.
+
+    Raises:
+        UserError: The batch cannot work; nothing is started.
+        SalescastError: A step failed, or another command holds a lock; `resume` goes on with it.
+    """
+    from salescast.lake import open_lake
+    from salescast.lake.lock import hold_locks
+    from salescast.warehouse import open_warehouse
+    from salescast.week.batch import Batch
+    from salescast.week.plan import check_ready, plan_batch
+
+    with hold_locks(settings, f"salescast {asked.command}", take=take_lock):
+        lake = open_lake(settings)
+        new = plan_batch(settings, lake, open_warehouse(settings).landed(), asked)
+        check_ready(settings, new)
+        batch = Batch(new.record, settings.batches / new.record.batch_id, lake, progress.say)
+        batch.save()
+        _carry_out(settings, batch, stop_jobs, progress)
+    return _result(settings, batch.record)
+
+
+def resume(
+    settings: Settings,
+    batch_id: str | None = None,
+    *,
+    take_lock: bool = False,
+    stop_jobs: bool | None = None,
+    progress: CommandProgress = SILENT,
+) -> BatchResult:
+    """Go on with a batch where it stopped; a finished one is left alone.
+
+    Args:
+        settings: The settings.
+        batch_id: The batch; None for the newest.
+        take_lock: Break the lock that another home holds on a lake on S3.
+        stop_jobs: Whether an interrupt stops a job on SageMaker too; None to ask `progress`.
+        progress: Told each step.
+
+    Raises:
+        UserError: There is no such batch, or it was begun with another forecaster.
+        SalescastError: A step failed, or another command holds a lock.
+    """
+    from salescast.lake.lock import hold_locks
+    from salescast.week.batch import read_record
+
+    folder = _find_batch(settings, batch_id)
+    record = read_record(folder)
+    if record.status == "done":
+        return BatchResult(record, carried_out=False)
+    with hold_locks(settings, "salescast run --resume", take=take_lock):
+        batch = _open_batch(settings, folder, progress)
+        _carry_out(settings, batch, stop_jobs, progress)
+    return _result(settings, batch.record)
+
+
+def step(
+    settings: Settings,
+    name: Step,
+    batch_id: str | None = None,
+    *,
+    take_lock: bool = False,
+    stop_jobs: bool | None = None,
+    progress: CommandProgress = SILENT,
+) -> StepResult:
+    """Do one step for all runs of a batch that wait for it.
+
+    Args:
+        settings: The settings.
+        name: The step.
+        batch_id: The batch; None for the newest.
+        take_lock: Break the lock that another home holds on a lake on S3.
+        stop_jobs: Whether an interrupt stops a job on SageMaker too; None to ask `progress`.
+        progress: Told each run's step.
+
+    Raises:
+        UserError: There is no such batch, or it was begun with another forecaster.
+        SalescastError: The step failed or is not to be done yet, or another command holds a lock.
+    """
+    from salescast.lake.lock import hold_locks
+    from salescast.week.run import carry_out, open_week
+
+    with hold_locks(settings, f"salescast {name}", take=take_lock):
+        batch = _open_batch(settings, _find_batch(settings, batch_id), progress)
+        before = len(batch.record.attempts)
+        stop_job = _stop_job(stop_jobs, progress)
+        carry_out(open_week(settings, batch, progress.update, stop_job), only=name)
+    return StepResult(batch.record, batch.record.attempts[before:])
+
+
+def build(
+    settings: Settings,
+    selector: Selector | None = None,
+    *,
+    full_refresh: bool = False,
+    take_lock: bool = False,
+    progress: CommandProgress = SILENT,
+) -> Built:
+    """Build the warehouse on what has landed, and publish the marts.
+
+    Args:
+        settings: The settings.
+        selector: Only this part of the dbt project; `pre_predict` makes no marts to publish.
+        full_refresh: Rebuild incremental models from nothing.
+        take_lock: Break the lock that another home holds on a lake on S3.
+        progress: Told the state of the build.
+
+    Raises:
+        RunError: A model or test failed, or another command holds a lock.
+    """
+    from salescast.ingest import complete_loads
+    from salescast.lake import open_lake
+    from salescast.lake.lock import hold_locks
+    from salescast.warehouse import open_warehouse
+
+    with hold_locks(settings, "salescast build", take=take_lock):
+        complete_loads(open_lake(settings))
+        warehouse = open_warehouse(settings, progress.update)
+        result = warehouse.build(selector, full_refresh=full_refresh)
+        progress.say(f"build: {result.n_nodes} nodes in {result.seconds:.1f} s of dbt's own")
+        for warning in result.warnings:
+            progress.say(f"warning: {warning}")
+        published = None
+        if selector != "pre_predict":
+            published = warehouse.publish()
+            progress.say(f"published: {published}")
+        if (spent := warehouse.spent()) is not None:
+            progress.say(f"in all: {spent}")
+    return Built(result, published)
+
+
+def report(settings: Settings, out: Path | None = None) -> Path:
+    """Write the report of the published marts as one HTML file; returns its place.
+
+    Args:
+        settings: The settings.
+        out: The file; None for the home's own.
+
+    Raises:
+        UserError: No marts are published.
+        RunError: They cannot be opened, or the file cannot be written.
+    """
+    from salescast.report import write_report
+
+    return write_report(
+        settings.marts_file, out or settings.report_file, schema=settings.schema_prefix
+    )
+
+
+def status(settings: Settings, last: int = 10) -> list[BatchStatus]:
+    """The last batches of the home, the newest first."""
+    from salescast.status import read_status
+
+    return read_status(settings.batches, last)
+
+
+def champion(settings: Settings) -> Champion:
+    """The champion."""
+    from salescast.lake import open_lake
+    from salescast.week.champion import read_champion
+
+    return read_champion(open_lake(settings))
+
+
+def champion_history(settings: Settings) -> list[Champion]:
+    """All choices of a champion, the newest first."""
+    from salescast.lake import open_lake
+    from salescast.week.champion import read_history
+
+    return read_history(open_lake(settings))[::-1]
+
+
+def set_champion(
+    settings: Settings,
+    model_id: str,
+    *,
+    reason: str,
+    trained_model_id: str | None = None,
+    take_lock: bool = False,
+) -> Champion:
+    """Choose a model of `models.toml`; returns the choice.
+
+    Raises:
+        UserError: There is no such model or trained model, or the reason is empty.
+        RunError: Another command holds a lock.
+    """
+    from salescast.lake import open_lake
+    from salescast.lake.lock import hold_locks
+    from salescast.recipes.catalogue import read_models
+    from salescast.week.champion import set_champion as choose
+
+    with hold_locks(settings, f"salescast champion set {model_id}", take=take_lock):
+        return choose(
+            open_lake(settings),
+            read_models(settings.project / "models.toml"),
+            model_id,
+            reason=reason,
+            trained_model_id=trained_model_id,
+        )
+
+
+def roll_back_champion(
+    settings: Settings, *, reason: str | None = None, take_lock: bool = False
+) -> Champion:
+    """Go back to the choice before; returns it.
+
+    Raises:
+        UserError: Nothing was chosen before, or it is no longer there.
+        RunError: Another command holds a lock.
+    """
+    from salescast.lake import open_lake
+    from salescast.lake.lock import hold_locks
+    from salescast.recipes.catalogue import read_models
+    from salescast.week.champion import roll_back
+
+    with hold_locks(settings, "salescast champion rollback", take=take_lock):
+        models = read_models(settings.project / "models.toml")
+        return roll_back(open_lake(settings), models, reason=reason)
+
+
+def prune(
+    settings: Settings,
+    older_than_days: int,
+    *,
+    dry_run: bool = False,
+    take_lock: bool = False,
+    told: Callable[[Removal], None] = lambda _: None,
+) -> list[Removal]:
+    """Remove what batches that were finished some days ago have left, never anything that landed.
+
+    Args:
+        settings: The settings.
+        older_than_days: Days since a batch was finished.
+        dry_run: Find it only; needs no lock.
+        take_lock: Break the lock that another home holds on a lake on S3.
+        told: Told each thing as soon as it is gone, or found where nothing goes.
+
+    Raises:
+        RunError: Another command holds a lock.
+    """
+    from salescast.lake import open_lake
+    from salescast.lake.lock import hold_locks
+    from salescast.prune import find_removals
+
+    command = f"salescast prune --older-than {older_than_days}"
+    with nullcontext() if dry_run else hold_locks(settings, command, take=take_lock):
+        removals = find_removals(settings, open_lake(settings), older_than_days)
+        for each in removals:
+            if not dry_run:
+                each.remove()
+            told(each)
+    return removals
+
+
+def demo(settings: Settings, *, progress: CommandProgress = SILENT) -> BatchResult:
+    """Simulate a chain, land it and run its week, without DeepAR where that cannot work.
+
+    Raises:
+        SalescastError: A step failed, or another command holds a lock.
+    """
+    from salescast.forecaster import open_forecaster
+    from salescast.recipes import SNAIVE
+    from salescast.recipes.catalogue import DEEPAR, read_models
+    from salescast.simulate import simulate
+    from salescast.week.plan import Asked
+
+    data = settings.home / "demo"
+    if not any(data.glob("sales.*")):
+        summary = simulate(data)
+        progress.say(f"simulate: {summary.n_series:,} series in {data}")
+    ingest(settings, data, "demo", progress=progress)
+    names: tuple[str, ...] = (DEEPAR,)
+    try:
+        forecaster = open_forecaster(settings)
+        forecaster.check_ready()
+        deepar = read_models(settings.project / "models.toml")[DEEPAR]
+        forecaster.check_model(DEEPAR, deepar.settings.get("extensions", {}))
+    except UserError as error:
+        progress.say(f"Without DeepAR: {error}")
+        names = (SNAIVE,)
+    return start(settings, Asked("run", model_names=names, backtests=1), progress=progress)
+
+
+def _carry_out(
+    settings: Settings, batch: Batch, stop_jobs: bool | None, progress: CommandProgress
+) -> None:
+    """Do all that is left of a batch; the caller holds the locks."""
+    from salescast.week.run import carry_out, open_week
+
+    progress.say(f"batch {batch.record.batch_id}")
+    week = open_week(settings, batch, progress.update, _stop_job(stop_jobs, progress))
+    carry_out(week)
+    if (spent := week.warehouse.spent()) is not None:
+        progress.say(f"in all: {spent}")
+
+
+def _stop_job(stop_jobs: bool | None, progress: CommandProgress) -> Callable[[str], bool]:
+    """Decides at an interrupt whether a job elsewhere stops too."""
+
+    def decide(job: str) -> bool:
+        if stop_jobs is not None:
+            return stop_jobs
+        return progress.confirm(f"Stop the job {job} too?")
+
+    return decide
+
+
+def _result(settings: Settings, record: BatchRecord) -> BatchResult:
+    from salescast.warehouse.marts import read_accuracy, read_rejected
+
+    accuracy = read_accuracy(
+        settings.marts_file,
+        schema=settings.schema_prefix,
+        cutoffs=[run.cutoff_date for run in record.runs],
+    )
+    rejected = read_rejected(settings.marts_file, schema=settings.schema_prefix)
+    return BatchResult(record, carried_out=True, accuracy=accuracy, rejected=rejected)
+
+
+def _find_batch(settings: Settings, batch_id: str | None) -> Path:
+    from salescast.week.batch import find_folder, newest_folder
+
+    if batch_id is None:
+        return newest_folder(settings.batches)
+    return find_folder(settings.batches, batch_id)
+
+
+def _open_batch(settings: Settings, folder: Path, progress: CommandProgress) -> Batch:
+    from salescast.lake import open_lake
+    from salescast.week.batch import Batch, read_record
+
+    return Batch(read_record(folder), folder, open_lake(settings), progress.say)
