@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from salescast import __version__
 from salescast.errors import SalescastError, UserError
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def _example(text: str) -> str:
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=_example("salescast demo"),
 )
-@click.version_option(package_name="salescast")
+@click.version_option(__version__)
 def cli() -> None:
     """Weekly store sales forecasts from a dbt warehouse and DeepAR.
 
@@ -156,6 +157,21 @@ _model_option = click.option(
 _dry_run_option = click.option(
     "--dry-run", is_flag=True, help="Tell what it would start, send and cost; start nothing."
 )
+
+
+@cli.command(epilog=_example("salescast init shop"))
+@click.argument("folder", type=click.Path(path_type=Path))
+@_json_option
+def init(folder: Path, as_json: bool) -> None:
+    """Write the dbt project into a new FOLDER, to edit and to work in."""
+    from salescast.init_project import init_project
+
+    new = init_project(folder)
+    if as_json:
+        _print_json({"folder": str(new.folder), "n_files": new.n_files})
+    else:
+        click.echo(f"{new.n_files} files in {new.folder}; what to edit: its README.md")
+        click.echo(f"Next: cd {folder} && salescast simulate var/demo")
 
 
 @cli.command(epilog=_example("salescast simulate var/demo --stores 12 --departments 12"))
@@ -646,6 +662,7 @@ def build(selector: str | None, full_refresh: bool, as_json: bool) -> None:
     from salescast.warehouse import open_warehouse
 
     with ConsoleProgress() as progress, _hold_locks(settings, "salescast build"):
+        _warn_of_version(settings, progress)
         complete_loads(open_lake(settings))
         warehouse = open_warehouse(settings, progress.update)
         result = warehouse.build(selector, full_refresh=full_refresh)
@@ -958,6 +975,7 @@ def _carry_out(
     with ConsoleProgress() as progress, _hold_locks(settings, command):
         batch = make(progress)
         progress.say(f"batch {batch.record.batch_id}")
+        _warn_of_version(settings, progress)
         week = open_week(settings, batch, progress.update, _stop_job(progress))
         carry_out(week)
         if (spent := week.warehouse.spent()) is not None:
@@ -988,6 +1006,13 @@ def _carry_out(
             + ", ".join(f"{reason} {n:,}" for reason, n in rejected)
             + "): see reports.rpt_rejected_rows, or the page of `salescast report`."
         )
+
+
+def _warn_of_version(settings: Settings, progress: ConsoleProgress) -> None:
+    from salescast.dbt_project import version_problem
+
+    if (problem := version_problem(settings.project)) is not None:
+        progress.say(f"warning: {' '.join(problem)}")
 
 
 def _print_accuracy(accuracy: Sequence[Accuracy]) -> None:

@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from salescast import __version__
 from salescast.child import Progress, run_child
 from salescast.deepar.contract import ContainerPaths, ContractError, pack_model, unpack_model
 from salescast.errors import RunError, UserError
 from salescast.forecaster import NUM_SAMPLES, QUANTILES, JobUsage, TrainingJob, TransformJob
 from salescast.forecaster.sagemaker.images import is_built_in
-from salescast.settings import program_version
 
 if TYPE_CHECKING:
     from salescast.models import Model
@@ -55,7 +55,7 @@ class LocalForecaster:
     @property
     def program(self) -> str:
         """Program with its version, kept with each trained model."""
-        return f"salescast.deepar {program_version()}"
+        return f"salescast.deepar {__version__}"
 
     def check_ready(self) -> None:
         """Refuse early if the libraries of the extra `deepar` are missing.
