@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: help install demo test test-long lint lint-athena types dbt pytest lock clean
+.PHONY: help install wheel demo test test-long lint lint-athena types dbt pytest lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -26,6 +26,14 @@ else
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . --editable packages/local-aws
 endif
 	@touch $@
+
+wheel: install ## build dist/salescast-*.whl with the dbt project in it
+	rm -rf dist build
+ifdef UV
+	uv build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist
+else
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+endif
 
 demo: install ## simulate a chain, forecast it, show the accuracy and write a report
 	SALESCAST_HOME=$${SALESCAST_HOME:-var/demo} $(BIN)/salescast demo

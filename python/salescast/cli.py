@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 import click
 
-from salescast import commands
+from salescast import __version__, commands
 from salescast.errors import SalescastError, UserError
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _example(text: str) -> str:
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=_example("salescast demo"),
 )
-@click.version_option(package_name="salescast")
+@click.version_option(__version__)
 def cli() -> None:
     """Weekly store sales forecasts from a dbt warehouse and DeepAR.
 
@@ -141,6 +141,21 @@ _model_option = click.option(
 _dry_run_option = click.option(
     "--dry-run", is_flag=True, help="Tell what it would start, send and cost; start nothing."
 )
+
+
+@cli.command(epilog=_example("salescast init shop"))
+@click.argument("folder", type=click.Path(path_type=Path))
+@_json_option
+def init(folder: Path, as_json: bool) -> None:
+    """Write the dbt project into a new FOLDER, to edit and to work in."""
+    from salescast.init_project import init_project
+
+    new = init_project(folder)
+    if as_json:
+        _print_json({"folder": str(new.folder), "n_files": new.n_files})
+    else:
+        click.echo(f"{new.n_files} files in {new.folder}; what to edit: its README.md")
+        click.echo(f"Next: cd {folder} && salescast simulate var/demo")
 
 
 @cli.command(epilog=_example("salescast simulate var/demo --stores 12 --departments 12"))

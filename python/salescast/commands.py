@@ -275,6 +275,7 @@ def build(
     from salescast.warehouse import open_warehouse
 
     with hold_locks(settings, "salescast build", take=take_lock):
+        _warn_of_version(settings, progress)
         complete_loads(open_lake(settings))
         warehouse = open_warehouse(settings, progress.update)
         result = warehouse.build(selector, full_refresh=full_refresh)
@@ -449,10 +450,19 @@ def _carry_out(
     from salescast.week.run import carry_out, open_week
 
     progress.say(f"batch {batch.record.batch_id}")
+    _warn_of_version(settings, progress)
     week = open_week(settings, batch, progress.update, _stop_job(stop_jobs, progress))
     carry_out(week)
     if (spent := week.warehouse.spent()) is not None:
         progress.say(f"in all: {spent}")
+
+
+def _warn_of_version(settings: Settings, progress: CommandProgress) -> None:
+    """Tell of a dbt project that another version of the program wrote."""
+    from salescast.dbt_project import version_problem
+
+    if (problem := version_problem(settings.project)) is not None:
+        progress.say(f"warning: {' '.join(problem)}")
 
 
 def _stop_job(stop_jobs: bool | None, progress: CommandProgress) -> Callable[[str], bool]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import AfterValidator, AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from salescast.dbt_project import DBT_PROJECT, find_project, read_project
 from salescast.errors import UserError
 
 S3 = "s3://"
@@ -150,19 +149,7 @@ class Settings(BaseSettings):
         Raises:
             UserError: No `dbt_project.yml` where it is looked for.
         """
-        candidates = (
-            [_absolute(self.project_dir)]
-            if self.project_dir
-            else [Path(__file__).resolve().parents[2], Path.cwd()]
-        )
-        for folder in candidates:
-            if (folder / "dbt_project.yml").is_file():
-                return folder
-        raise UserError(
-            "The dbt project was not found.",
-            where=", ".join(str(folder) for folder in candidates),
-            fix="Run the command in the repository, or set SALESCAST_PROJECT_DIR to its folder.",
-        )
+        return find_project(_absolute(self.project_dir) if self.project_dir else None)
 
     @property
     def default_horizon(self) -> int:
@@ -175,13 +162,12 @@ class Settings(BaseSettings):
         return self._project_var("max_horizon_weeks")
 
     def _project_var(self, name: str) -> int:
-        path = self.project / "dbt_project.yml"
-        project = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        value = (project.get("vars") or {}).get(name)
+        project = self.project
+        value = (read_project(project).get("vars") or {}).get(name)
         if not isinstance(value, int):
             raise UserError(
                 f"The dbt project has no whole number for its var {name}.",
-                where=str(path),
+                where=str(project / DBT_PROJECT),
                 fix=f"Set `{name}` under `vars:`.",
             )
         return value
@@ -291,11 +277,3 @@ def _check_are_places(places: Mapping[str, str]) -> None:
                 fix="Give it as s3://bucket/prefix; the prefix may not be empty, nor hold a quote "
                 "or a name that is only dots.",
             )
-
-
-def program_version() -> str:
-    """Version of the installed package; `source` if it is run without being installed."""
-    try:
-        return metadata.version("salescast")
-    except metadata.PackageNotFoundError:
-        return "source"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from salescast import commands, weekly_run
+from salescast import commands
 from salescast.errors import RunError, UserError
 from salescast.ingest import IngestResult
 from salescast.lake import open_lake
@@ -229,7 +229,7 @@ def test_a_job_stops_as_told_or_else_as_answered(
         found.append(stop_job("a-job"))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(weekly_run, "open_forecaster", interrupted)
+    monkeypatch.setattr("salescast.week.run.open_forecaster", interrupted)
     settings = landed[0].model_copy(update={"home": landed[0].home.parent / "interrupted"})
     settings = settings.model_copy(update={"lake_place": str(landed[0].lake)})
     progress = Recorder(answer=answer)

@@ -13,6 +13,7 @@ from functools import partial
 from importlib import metadata
 from pathlib import Path
 
+from salescast.dbt_project import version_problem
 from salescast.doctor.check import Check, Outcome, failed, not_checked, ok, warning
 from salescast.errors import UserError
 from salescast.forecaster import open_forecaster
@@ -82,8 +83,11 @@ def _versions(target: str) -> Outcome:
 
 
 def _project(settings: Settings) -> Outcome:
-    """Find the dbt project and read a var of it."""
-    return ok(f"{settings.project}, {settings.default_horizon} weeks ahead by default")
+    """Find the dbt project, read a var of it and compare its version with the program's."""
+    found = f"{settings.project}, {settings.default_horizon} weeks ahead by default"
+    if (problem := version_problem(settings.project)) is not None:
+        return warning(*problem)
+    return ok(found)
 
 
 def _home(home: Path) -> Outcome:

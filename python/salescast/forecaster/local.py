@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from salescast import __version__
 from salescast.child import Progress, run_child
 from salescast.container.errors import ContractError
 from salescast.container.packing import pack_model, unpack_model
@@ -26,7 +27,6 @@ from salescast.forecaster import (
     Use,
 )
 from salescast.lake.trained_models import is_built_in
-from salescast.settings import program_version
 
 if TYPE_CHECKING:
     from salescast.s3 import Prefix
@@ -66,7 +66,7 @@ class LocalForecaster:
     @property
     def program(self) -> str:
         """Program with its version, kept with each trained model."""
-        return f"salescast.deepar {program_version()}"
+        return f"salescast.deepar {__version__}"
 
     def check_ready(self) -> None:
         """Refuse early if the libraries of the extra `deepar` are missing.

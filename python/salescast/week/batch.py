@@ -12,10 +12,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from salescast import __version__
 from salescast.errors import UserError
 from salescast.forecaster import JobUsage
 from salescast.lake import Lake, utc_naive
-from salescast.settings import program_version
 
 RUN_ID_LENGTH = 40
 MAX_DETAIL = 2000
@@ -225,8 +225,8 @@ def code_version(project: Path) -> str:
             check=True,
         ).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
-        return program_version()
-    return f"{program_version()}+{commit}"
+        return __version__
+    return f"{__version__}+{commit}"
 
 
 def read_record(folder: Path) -> BatchRecord:
