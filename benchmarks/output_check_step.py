@@ -16,10 +16,10 @@ import duckdb
 
 from salescast.batch import RunRecord
 from salescast.export import RunFiles
-from salescast.forecaster import QUANTILES
 from salescast.lake import Lake
 from salescast.load import land_run
 from salescast.output_check import check_output, write_manifest
+from salescast.quantiles import QUANTILES
 from salescast.settings import Settings, load_settings
 from salescast.warehouse.duckdb import DuckDBWarehouse
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from salescast.champion import Champion
     from salescast.console import ConsoleProgress
     from salescast.estimate import Estimate
+    from salescast.marts.reader import Accuracy
     from salescast.new_batch import Asked
     from salescast.settings import Settings
-    from salescast.warehouse.marts import Accuracy
 
 _TARGET = "salescast.target"
 _TAKE_LOCK = "salescast.take_lock"
@@ -952,7 +952,7 @@ def _carry_out(
 ) -> None:
     """Carry out a batch under the lock, then print the accuracy of its cutoffs."""
     from salescast.console import ConsoleProgress
-    from salescast.warehouse.marts import read_accuracy, read_rejected
+    from salescast.marts.reader import read_accuracy, read_rejected
     from salescast.weekly_run import carry_out, open_week
 
     with ConsoleProgress() as progress, _hold_locks(settings, command):

@@ -13,12 +13,11 @@ import duckdb
 from salescast.batch import RunRecord
 from salescast.errors import RunError
 from salescast.export import RunFiles
-from salescast.forecaster import QUANTILES
 from salescast.lake import Lake, StagedFile, utc_naive
 from salescast.problems import N_NAMED, refuse_problems
+from salescast.quantiles import QUANTILE_COLUMNS
 
 SIGNIFICANT_DIGITS = 6
-_COLUMNS = tuple(f"p{round(float(level) * 100):02d}" for level in QUANTILES)
 
 
 @dataclass(frozen=True)
@@ -123,13 +122,13 @@ def _stage(
     """Write the run's rows to a file of the lake that no reader sees yet."""
     values = ", ".join(
         f"{_landed_value(f'sorted[{n}]', lower_bound)} as {column}"
-        for n, column in enumerate(_COLUMNS, start=1)
+        for n, column in enumerate(QUANTILE_COLUMNS, start=1)
     )
     own_columns = (
         "cast($cutoff + cast(7 * horizon_weeks as integer) as date) as week_end_date, horizon_weeks"
     )
     from_baseline = f"""
-        select item_id, {own_columns}, mean, {", ".join(_COLUMNS)}
+        select item_id, {own_columns}, mean, {", ".join(QUANTILE_COLUMNS)}
         from read_parquet($baseline)
     """
     if run.recipe == "sql":
@@ -181,7 +180,7 @@ def _landed_value(value: str, lower_bound: float | None) -> str:
 
 def _check_rows(connection: duckdb.DuckDBPyConnection, path: Path, run: RunRecord) -> None:
     """Refuse rows of any recipe that readers could not rely on."""
-    numbers = ", ".join(("mean", *_COLUMNS))
+    numbers = ", ".join(("mean", *QUANTILE_COLUMNS))
     refuse_problems(
         connection,
         f"""
@@ -196,7 +195,7 @@ def _check_rows(connection: duckdb.DuckDBPyConnection, path: Path, run: RunRecor
             where list_bool_or([coalesce(not isfinite(x), true) for x in [{numbers}]])
             union all
             select distinct item_id, 'quantiles that cross' from landed
-            where [{", ".join(_COLUMNS)}] <> list_sort([{", ".join(_COLUMNS)}])
+            where [{", ".join(QUANTILE_COLUMNS)}] <> list_sort([{", ".join(QUANTILE_COLUMNS)}])
         )
         select problem, item_id, null from problems
         """,

@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 
 from salescast.deepar.contract import ContractError, check_inference_file, check_training_file
 from salescast.errors import RunError
-from salescast.forecaster import QUANTILES
 from salescast.output_check import check_output, write_manifest
+from salescast.quantiles import QUANTILES
 from salescast.settings import load_settings
 from salescast.warehouse.duckdb import DuckDBWarehouse
 

@@ -17,11 +17,12 @@ import pytest
 from salescast.batch import Batch, BatchRecord, read_record
 from salescast.errors import RunError, UserError
 from salescast.export import RunFiles
-from salescast.forecaster import QUANTILES, JobUsage, TrainingJob, TransformJob
+from salescast.forecaster import JobUsage, TrainingJob, TransformJob
 from salescast.forecaster.sagemaker.images import built_in_image
 from salescast.forecaster.trained import read_trained_model
 from salescast.lake import Lake, StagedFile, sortable_id
 from salescast.models import Model
+from salescast.quantiles import QUANTILES
 from salescast.warehouse import BuildResult, Cutoff, Encoding, Landed, Spent, TrainingRecords
 from salescast.weekly_run import Week, carry_out, new_record
 

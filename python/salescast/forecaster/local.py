@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from salescast.child import Progress, run_child
 from salescast.deepar.contract import ContainerPaths, ContractError, pack_model, unpack_model
 from salescast.errors import RunError, UserError
-from salescast.forecaster import NUM_SAMPLES, QUANTILES, JobUsage, TrainingJob, TransformJob
+from salescast.forecaster import NUM_SAMPLES, JobUsage, TrainingJob, TransformJob
 from salescast.forecaster.sagemaker.images import is_built_in
+from salescast.quantiles import QUANTILES
 from salescast.settings import program_version
 
 if TYPE_CHECKING:
