@@ -14,8 +14,8 @@ from datetime import date
 
 import duckdb
 
-from salescast.forecaster import QUANTILES
 from salescast.lake import Lake
+from salescast.quantiles import QUANTILES
 from salescast.settings import Settings, load_settings
 from salescast.warehouse.duckdb import DuckDBWarehouse
 from salescast.week.batch import RunRecord

@@ -22,9 +22,9 @@ from salescast import __version__, commands
 from salescast.errors import SalescastError, UserError
 
 if TYPE_CHECKING:
+    from salescast.marts.reader import Accuracy
     from salescast.prune import Removal
     from salescast.settings import Settings
-    from salescast.warehouse.marts import Accuracy
     from salescast.week.champion import Champion
     from salescast.week.estimate import Estimate
     from salescast.week.plan import Asked

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from salescast.ingest import IngestResult
+    from salescast.marts.reader import Accuracy
     from salescast.prune import Removal
     from salescast.settings import Settings
     from salescast.status import BatchStatus
     from salescast.warehouse import BuildResult
-    from salescast.warehouse.marts import Accuracy
     from salescast.week.batch import Batch, BatchRecord, StepRecord
     from salescast.week.champion import Champion
     from salescast.week.estimate import Estimate
@@ -477,7 +477,7 @@ def _stop_job(stop_jobs: bool | None, progress: CommandProgress) -> Callable[[st
 
 
 def _result(settings: Settings, record: BatchRecord) -> BatchResult:
-    from salescast.warehouse.marts import read_accuracy, read_rejected
+    from salescast.marts.reader import read_accuracy, read_rejected
 
     accuracy = read_accuracy(
         settings.marts_file,

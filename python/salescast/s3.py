@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from s3transfer.exceptions import RetriesExceededError
 
 from salescast.aws import client, error_code, open_session
 from salescast.errors import RunError, Taken
+from salescast.files import whole_file
 
 if TYPE_CHECKING:
     from salescast.settings import Settings
@@ -143,15 +143,11 @@ class Prefix:
         Raises:
             RunError: There is no such object, or the connection broke again and again.
         """
-        to.parent.mkdir(parents=True, exist_ok=True)
-        # A name of its own: a reader, who holds no lock, may copy the same object at this moment.
-        part = to.with_name(f".{to.name}.{secrets.token_hex(4)}.part")
         try:
-            with part.open("wb") as file:
+            # A reader, who holds no lock, may copy the same object at this moment.
+            with whole_file(to, shared=True) as part, part.open("wb") as file:
                 self.s3.download_fileobj(self.bucket, self._key(name), file)
-                file.flush()
-                os.fsync(file.fileno())
-            return part.replace(to)
+            return to
         except ClientError as error:
             if error_code(error) not in _MISSING:
                 raise
@@ -167,8 +163,6 @@ class Prefix:
                 where=f"{self.uri}/{name}",
                 fix="Check the network and give the command again.",
             ) from error
-        finally:
-            part.unlink(missing_ok=True)
 
     def download_all(self, names: Iterable[str], to: Path) -> list[Path]:
         """Copy objects into a folder under their names, several at a time."""

@@ -14,9 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from salescast.forecaster import QUANTILES, JobUsage, TrainingJob, TransformJob, Use
+from salescast.forecaster import JobUsage, TrainingJob, TransformJob, Use
 from salescast.lake import Lake, StagedFile
 from salescast.lake.trained_models import Encoding
+from salescast.quantiles import QUANTILES
 from salescast.recipes import Model
 from salescast.warehouse import BuildResult, Cutoff, Landed, Spent, TrainingRecords
 from salescast.week.batch import Batch, BatchRecord, read_record

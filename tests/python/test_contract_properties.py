@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from salescast.container.checks import check_inference_file, check_training_file
 from salescast.container.errors import ContractError
 from salescast.errors import RunError
-from salescast.forecaster import QUANTILES
+from salescast.quantiles import QUANTILES
 from salescast.settings import load_settings
 from salescast.warehouse.duckdb import DuckDBWarehouse
 from salescast.week.output_check import check_output, write_manifest

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from salescast.errors import RunError, UserError
-from salescast.forecaster import QUANTILES, TrainingJob, TransformJob
+from salescast.forecaster import TrainingJob, TransformJob
 from salescast.forecaster.local import LocalForecaster
+from salescast.quantiles import QUANTILES
 
 PROGRAM = """
 import json, os, sys

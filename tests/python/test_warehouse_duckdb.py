@@ -17,11 +17,11 @@ import pytest
 from salescast.errors import RunError, UserError
 from salescast.lake import Lake
 from salescast.lake.trained_models import Encoding
+from salescast.marts.reader import read_accuracy, read_rejected
 from salescast.settings import Settings, load_settings
 from salescast.warehouse import Cutoff
 from salescast.warehouse.duckdb import DuckDBWarehouse
 from salescast.warehouse.landed import read_lower_bound
-from salescast.warehouse.marts import read_accuracy, read_rejected
 
 CUTOFF, EARLIER = date(2026, 10, 31), date(2026, 8, 1)
 
@@ -221,7 +221,7 @@ def test_baselines_and_cutoffs_are_read(warehouse: DuckDBWarehouse, tmp_path: Pa
 def test_publishing_replaces_the_file_under_its_readers(
     warehouse: DuckDBWarehouse, settings: Settings
 ) -> None:
-    (settings.home / ".marts.duckdb").write_text("left by a kill")
+    (settings.home / ".marts.duckdb.part").write_text("left by a kill")
     path = warehouse.publish()
     reader = duckdb.connect(str(path), read_only=True)
     tables = reader.sql(

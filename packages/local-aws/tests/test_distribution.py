@@ -15,7 +15,7 @@ SOURCES = {
     "local_aws": REPOSITORY / "packages" / "local-aws" / "src",
 }
 # Of salescast, what runs in a SageMaker container.
-CONTAINER = "salescast.deepar"
+CONTAINER = "salescast.container"
 
 
 def imports(package: str) -> set[str]:

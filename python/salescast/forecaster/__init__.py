@@ -13,9 +13,6 @@ from salescast.errors import RunError
 if TYPE_CHECKING:
     from salescast.settings import Settings
 
-QUANTILES = ("0.05", "0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "0.9", "0.95")
-"""Levels that each forecast holds, as the texts DeepAR takes and answers."""
-
 NUM_SAMPLES = 200
 """Sample paths a series, so that the outer quantiles rest on ten of them."""
 

@@ -17,16 +17,9 @@ from salescast.container.errors import ContractError
 from salescast.container.packing import pack_model, unpack_model
 from salescast.container.paths import ContainerPaths
 from salescast.errors import RunError, UserError
-from salescast.forecaster import (
-    NUM_SAMPLES,
-    QUANTILES,
-    JobUsage,
-    Limits,
-    TrainingJob,
-    TransformJob,
-    Use,
-)
+from salescast.forecaster import NUM_SAMPLES, JobUsage, Limits, TrainingJob, TransformJob, Use
 from salescast.lake.trained_models import is_built_in
+from salescast.quantiles import QUANTILES
 
 if TYPE_CHECKING:
     from salescast.s3 import Prefix

@@ -10,9 +10,9 @@ from typing import Any
 from salescast.errors import UserError
 from salescast.ingest.landing import Landing
 from salescast.ingest.landing_sql import is_date, is_number
-from salescast.ingest.settings_rows import newest_settings
 from salescast.ingest.source_files import SourceFile
 from salescast.lake import Lake, StagedFile
+from salescast.lake_settings import newest_settings
 from salescast.mapping import WEEKDAYS, Mapping, TableMapping
 
 _OTHER_DATE_FORMATS = (
@@ -207,14 +207,11 @@ def _check_weekdays(
 
 def check_week_end(mapping: Mapping, lake: Lake) -> None:
     """Refuse another last weekday of the week once forecasts have landed."""
-    current = newest_settings(lake)[1]
-    landed = {
-        value for section, _, key, value in current if (section, key) == ("source", "week_ends_on")
-    }
-    if landed and landed != {mapping.week_ends_on} and lake.has_rows("forecasts"):
+    landed = newest_settings(lake).source.get("week_ends_on")
+    if landed not in (None, mapping.week_ends_on) and lake.has_rows("forecasts"):
         raise UserError(
             f"week_ends_on is {mapping.week_ends_on}, but this home has forecasts for weeks that "
-            f"end on {landed.pop()}",
+            f"end on {landed}",
             where=f"{mapping.path}: week_ends_on",
             fix="keep the weekday, or start a new home (SALESCAST_HOME) for other weeks",
         )

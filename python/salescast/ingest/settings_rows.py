@@ -6,8 +6,10 @@ import glob
 
 from salescast.ingest.clock import Clock
 from salescast.ingest.landing import Landing
-from salescast.lake import Lake, StagedFile, sql_text
+from salescast.lake import StagedFile
+from salescast.lake_settings import newest_settings
 from salescast.mapping import Level
+from salescast.sql_text import quoted_text
 
 
 def series_levels(landing: Landing) -> dict[str, Level]:
@@ -21,7 +23,7 @@ def series_levels(landing: Landing) -> dict[str, Level]:
     ]
     for load_id, staged in landing.rows.items():
         if landing.records[load_id]["table_name"] == "raw_related":
-            path = sql_text(glob.escape(str(staged.path)))
+            path = quoted_text(glob.escape(str(staged.path)))
             parts.append(f"select series_name, department from read_parquet({path})")
     found = con.execute(
         "select series_name, bool_or(department is not null) from ("
@@ -31,35 +33,24 @@ def series_levels(landing: Landing) -> dict[str, Level]:
     levels: dict[str, Level] = {row[0]: "department" if row[1] else "store" for row in found}
     registered = sorted(
         (int(value or 0), name)
-        for section, name, key, value in newest_settings(lake)[1]
+        for section, name, key, value in newest_settings(lake).rows
         if (section, key) == ("related_series", "position")
     )
     order = [*(name for _, name in registered), *landing.series, *levels]
     return {name: levels[name] for name in dict.fromkeys(order) if name in levels}
 
 
-def newest_settings(lake: Lake) -> tuple[str, list[tuple[str, str, str, str | None]]]:
-    """Newest settings id and its rows as (section, name, attribute, value)."""
-    rows = lake.read("settings").to_pylist()
-    newest = max((row["settings_id"] for row in rows), default="")
-    return newest, [
-        (row["section"], row["name"], row["attribute"], row["value"])
-        for row in rows
-        if row["settings_id"] == newest
-    ]
-
-
 def stage_settings(
     landing: Landing, levels: dict[str, Level], clock: Clock
 ) -> tuple[str, StagedFile | None]:
     """Newest settings id, and the file of new settings where they differ from the landed ones."""
-    newest, current = newest_settings(landing.lake)
+    newest = newest_settings(landing.lake)
     wanted = landing.mapping.settings_rows(levels)
     related = landing.mapping.tables.related
     if related and not isinstance(related.series, str) and not levels:
         landing.warnings.append("none of the related series of the mapping is landed or registered")
-    if sorted(map(str, wanted)) == sorted(map(str, current)):
-        return newest, None
+    if sorted(map(str, wanted)) == sorted(map(str, newest.rows)):
+        return newest.settings_id, None
     settings_id, moment = clock.tick()
     keys = ("section", "name", "attribute", "value")
     rows = [

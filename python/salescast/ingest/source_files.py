@@ -20,8 +20,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from salescast.errors import RunError, UserError
-from salescast.lake import sql_text
 from salescast.mapping import Mapping
+from salescast.sql_text import quoted_text
 
 _DELIMITERS = (",", ";", "\t", "|")
 _CHUNK = 1 << 20
@@ -109,7 +109,7 @@ def _open_csv(path: Path, name: str, table: str, wanted: Sequence[str]) -> Sourc
     compression = "gzip" if path.name.lower().endswith(".gz") else "none"
     reader = (
         f"select row_number() over () as source_row, * from read_csv($path, auto_detect = false,"
-        f" header = true, columns = {{{columns}}}, delim = {sql_text(_DELIMITERS[best])},"
+        f" header = true, columns = {{{columns}}}, delim = {quoted_text(_DELIMITERS[best])},"
         " quote = '\"', escape = '\"', strict_mode = true,"
         f" compression = '{compression}')"
     )

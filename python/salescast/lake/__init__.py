@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import errno
 import glob
-import os
 import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +26,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from salescast.errors import RunError, Taken
+from salescast.files import sync
+from salescast.quantiles import QUANTILE_COLUMNS
+from salescast.sql_text import quoted_name, quoted_text
 
 if TYPE_CHECKING:
     from salescast.s3 import Prefix
@@ -42,7 +44,6 @@ _LANDED = {
     "source_row": "bigint",
     "schema_version": "integer",
 }
-_QUANTILES = ("p05", "p10", "p20", "p30", "p40", "p50", "p60", "p70", "p80", "p90", "p95")
 
 
 def _text(*names: str) -> dict[str, str]:
@@ -89,7 +90,7 @@ LAKE_SCHEMAS: dict[str, dict[str, str]] = {
         "week_end_date": "date",
         "horizon_weeks": "integer",
         "mean": "double",
-        **dict.fromkeys(_QUANTILES, "double"),
+        **dict.fromkeys(QUANTILE_COLUMNS, "double"),
         "schema_version": "integer",
     },
     "runs": {
@@ -165,11 +166,6 @@ def utc_naive(moment: datetime) -> datetime:
     return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
 
 
-def sql_text(value: str) -> str:
-    """A value as an SQL literal, for the places that take no parameter."""
-    return "'" + value.replace("'", "''") + "'"
-
-
 @dataclass(frozen=True)
 class StagedFile:
     """A complete file under its temporary name, which no reader sees yet.
@@ -193,7 +189,7 @@ class StagedFile:
             raise _already_landed(self.target.name, str(self.target))
         with _room_for(self.target):
             self.path.replace(self.target)
-            _sync(self.target.parent)
+            sync(self.target.parent)
         _being_written.discard(self.path)
         return self.target
 
@@ -301,7 +297,7 @@ class Lake:
             f'cast("{name}" as {_SQL_TYPES[kind]}) "{name}"' for name, kind in schema.items()
         )
         # A path with [ or * in it would be read as a pattern.
-        paths = ", ".join(sql_text(glob.escape(str(path))) for path in files)
+        paths = ", ".join(quoted_text(glob.escape(str(path))) for path in files)
         # Files of before a column was added do not have it.
         return (
             f"select {columns} from ({no_rows} union all by name select * from "
@@ -394,24 +390,26 @@ class Lake:
         found = [row[0] for row in con.execute(f"describe {query}", parameters).fetchall()]
         _check_columns(table, found)
         columns = ", ".join(
-            f"cast({SCHEMA_VERSION if name not in found else _quoted(name)} as {_SQL_TYPES[kind]})"
+            f"cast({quoted_name(name) if name in found else SCHEMA_VERSION} as {_SQL_TYPES[kind]})"
             f' as "{name}"'
             for name, kind in LAKE_SCHEMAS[table].items()
         )
-        footer = ", ".join(f"{_quoted(k)}: {sql_text(v)}" for k, v in (metadata or {}).items())
+        footer = ", ".join(
+            f"{quoted_name(k)}: {quoted_text(v)}" for k, v in (metadata or {}).items()
+        )
         options = f"format parquet, compression {COMPRESSION}"
         if footer:
             options += f", kv_metadata {{{footer}}}"
         with self._new_file(table, name) as (temp, target):
             con.execute(
-                f"copy (select {columns} from ({query})) to {sql_text(str(temp))} ({options})",
+                f"copy (select {columns} from ({query})) to {quoted_text(str(temp))} ({options})",
                 parameters,
             )
             staged = self._finish(table, temp, target)
         return staged
 
     def _finish(self, table: str, temp: Path, target: Path) -> StagedFile:
-        _sync(temp)
+        sync(temp)
         remote = self.remote.below(table) if self.remote else None
         return StagedFile(temp, target, pq.read_metadata(temp).num_rows, remote)
 
@@ -495,15 +493,3 @@ def _room_for(target: Path) -> Iterator[None]:
             where=str(target.parent),
             fix="free some space and give the command again; what was landed before is untouched",
         ) from error
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

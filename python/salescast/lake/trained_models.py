@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from salescast.errors import UserError
+from salescast.files import sync
 from salescast.lake import Lake
 
 CATEGORY_COLUMNS = ("store_id", "department_id")
@@ -119,8 +119,7 @@ def keep_trained_model(
     )
     artifact.replace(part / _ARTIFACT)
     for path in part.iterdir():
-        with path.open("rb") as written:
-            os.fsync(written.fileno())
+        sync(path)
     if lake.remote is not None:
         remote = lake.remote.below(f"{_FOLDER}/{trained_model_id}")
         for name in _FILES:

@@ -9,21 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
+from salescast.marts.measures import measure_columns, pooled_sums
+from salescast.marts.reader import HORIZON_BANDS, NAIVE, Marts, Row
 from salescast.report.figures import band_figure
-from salescast.report.marts import HORIZON_BANDS, NAIVE, Marts, Row
 
 MAX_CUTOFFS_LISTED = 8
 MAX_MODELS_DRAWN = 4
-# Ratios of any set of rpt_forecast_accuracy rows; the ratio comes last, after the sums.
-ACCURACY_RATIOS = """
-    sum(n_rows) as n_rows,
-    sum(sum_abs_error) / nullif(sum(sum_abs_actual), 0) as wape,
-    2 * (sum(sum_pinball_loss_p10) + sum(sum_pinball_loss_p50) + sum(sum_pinball_loss_p90)) / 3
-        / nullif(sum(sum_abs_actual), 0) as wql,
-    sum(n_inside_p10_p90) / nullif(sum(n_with_band), 0) as coverage,
-    sum(sum_error) / nullif(sum(sum_abs_actual), 0) as bias,
-    1 - sum(sum_abs_error_with_naive) / nullif(sum(sum_naive_abs_error), 0) as value_added
-"""
+MEASURES = ("wape", "wql_3", "coverage", "bias", "value_added")
 _IN_SCOPE = "kind = $kind and list_contains($cutoffs::date[], cutoff_date)"
 
 
@@ -78,11 +70,15 @@ def accuracy_tables(source: Marts, scope: Scope | None) -> Row:
         return {"groups": [], "n_cutoffs_hidden": 0, "headline": {}, "levels": [], "figures": {}}
     by_cutoff = source.rows(
         f"""
-        select kind, cutoff_date, model_id, {ACCURACY_RATIOS}
-        from {{reports}}.rpt_forecast_accuracy
-        where level = 'store-department' and list_contains($bands, horizon_band)
-        group by all
-        having sum(sum_abs_actual) > 0
+        with sums as (
+            select kind, cutoff_date, model_id, sum(n_rows) as n_rows,
+                {pooled_sums(*MEASURES)}
+            from {{reports}}.rpt_forecast_accuracy
+            where level = 'store-department' and list_contains($bands, horizon_band)
+            group by kind, cutoff_date, model_id
+        )
+        select *, {measure_columns(*MEASURES)} from sums
+        where sum_abs_actual > 0
         order by kind, cutoff_date desc, wape
         """,
         bands=HORIZON_BANDS,
@@ -94,11 +90,15 @@ def accuracy_tables(source: Marts, scope: Scope | None) -> Row:
         _mark_best(rows)
     pooled = source.rows(
         f"""
-        select model_id, level, horizon_band, {ACCURACY_RATIOS}
-        from {{reports}}.rpt_forecast_accuracy
-        where {_IN_SCOPE} and list_contains($bands, horizon_band)
-        group by grouping sets ((model_id, level), (model_id, level, horizon_band))
-        having sum(sum_abs_actual) > 0
+        with sums as (
+            select model_id, level, horizon_band, sum(n_rows) as n_rows,
+                {pooled_sums(*MEASURES)}
+            from {{reports}}.rpt_forecast_accuracy
+            where {_IN_SCOPE} and list_contains($bands, horizon_band)
+            group by grouping sets ((model_id, level), (model_id, level, horizon_band))
+        )
+        select *, {measure_columns(*MEASURES)} from sums
+        where sum_abs_actual > 0
         """,
         kind=scope.kind,
         cutoffs=scope.cutoffs,
@@ -145,7 +145,7 @@ def _mark_best(rows: list[Row]) -> None:
     """Name the columns in which each model of one cutoff is the best; ties are all best."""
     badness: dict[str, Callable[[float], float]] = {
         "wape": lambda value: value,
-        "wql": lambda value: value,
+        "wql_3": lambda value: value,
         "coverage": lambda value: abs(value - 0.8),
         "bias": abs,
         "value_added": lambda value: -value,

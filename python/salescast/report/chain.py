@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+from salescast.marts.reader import Marts, Row
 from salescast.report.accuracy import Scope
 from salescast.report.figures import chain_figure
-from salescast.report.marts import Marts, Row
 
 WEEKS_OF_HISTORY = 104
 MAX_BACKTESTS_DRAWN = 3

@@ -6,7 +6,7 @@ import html
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from salescast.report.marts import HORIZON_BANDS, NAIVE, Row
+from salescast.marts.reader import HORIZON_BANDS, NAIVE, Row
 
 Figure = dict[str, Any]
 MAX_LABELLED_EVENTS = 45

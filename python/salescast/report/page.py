@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from salescast.marts.reader import Marts, Row
 from salescast.report.accuracy import accuracy_tables, choose_scope
 from salescast.report.chain import chain_section, weeks_ahead
 from salescast.report.figures import Figure
-from salescast.report.marts import Marts, Row
 from salescast.report.series import best_and_worst
 from salescast.report.stores import stores_table
 

@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from salescast.report.marts import NAIVE, Row
+from salescast.marts.reader import NAIVE, Row
 
 DASH = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"

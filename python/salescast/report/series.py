@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from salescast.marts.measures import fact_sums, measure_columns
+from salescast.marts.reader import NAIVE, Marts, Row
 from salescast.report.accuracy import Scope
 from salescast.report.figures import series_figure
-from salescast.report.marts import NAIVE, Marts, Row
 
 WEEKS_BEFORE_CUTOFF = 40
 N_SERIES_SHOWN = 3
@@ -23,20 +24,15 @@ def best_and_worst(source: Marts, scope: Scope | None, events: list[Row]) -> Row
     by_value_added = scope.has_naive and scope.model_id != NAIVE
     ranked = source.rows(
         f"""
-        with judged as (
-            select
-                f.item_id,
-                sum(f.abs_error) as sum_abs_error,
-                sum(f.abs_actual) as sum_abs_actual,
-                sum(f.abs_error) / nullif(sum(f.abs_actual), 0) as wape,
-                1 - sum(f.abs_error) filter (where f.naive_abs_error is not null)
-                    / nullif(sum(f.naive_abs_error), 0) as value_added
+        with sums as (
+            select f.item_id, {fact_sums("wape", "value_added")}
             from {{marts}}.fct_forecast_vs_actual as f
             join {{marts}}.dim_forecast_run as r using (run_id)
             where r.is_current and f.model_id = $model_id and f.actual is not null
                 and r.kind = $kind and list_contains($cutoffs::date[], r.cutoff_date)
             group by f.item_id
         ),
+        judged as (select *, {measure_columns("wape", "value_added")} from sums),
         ranked as (
             select *, {"-value_added" if by_value_added else "wape"} as badness
             from judged

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import date
 
+from salescast.marts.measures import fact_sums, measure_columns
+from salescast.marts.reader import Marts, Row
 from salescast.report.accuracy import Scope
-from salescast.report.marts import Marts, Row
 
 N_STORES_SHOWN = 10
 
@@ -13,47 +14,47 @@ N_STORES_SHOWN = 10
 def stores_table(source: Marts, scope: Scope | None, newest_week: date | None) -> Row:
     """One row a store: forecast of the next 13 weeks, change on last year, accuracy."""
     rows = source.rows(
-        """
+        f"""
         with weeks as (
-            select distinct week_end_date from {reports}.rpt_forecast_latest
+            select distinct week_end_date from {{reports}}.rpt_forecast_latest
             where level = 'store' and is_forecast and week_end_date > $newest_week
             order by week_end_date limit 13
         ),
         last_year as (
             select store_id, week_end_date + 364 as week_end_date, sum(sales) as actual
-            from {marts}.fct_weekly_sales
+            from {{marts}}.fct_weekly_sales
             group by all
         ),
         ahead as (
             select l.store_id, sum(coalesce(l.mean, l.p50)) as forecast,
                 sum(coalesce(l.mean, l.p50)) filter (where y.actual is not null)
                     / nullif(sum(y.actual), 0) - 1 as change
-            from {reports}.rpt_forecast_latest as l
+            from {{reports}}.rpt_forecast_latest as l
             join weeks using (week_end_date)
             left join last_year as y
                 on y.store_id = l.store_id and y.week_end_date = l.week_end_date
             where l.level = 'store' and l.is_forecast
             group by l.store_id
         ),
-        judged as (
-            select s.store_id,
-                sum(f.abs_error) / nullif(sum(f.abs_actual), 0) as wape,
-                1 - sum(f.abs_error) filter (where f.naive_abs_error is not null)
-                    / nullif(sum(f.naive_abs_error), 0) as value_added
-            from {marts}.fct_forecast_vs_actual as f
-            join {marts}.dim_forecast_run as r using (run_id)
-            join {marts}.dim_series as s using (item_id)
+        sums as (
+            select s.store_id, {fact_sums("wape", "value_added")}
+            from {{marts}}.fct_forecast_vs_actual as f
+            join {{marts}}.dim_forecast_run as r using (run_id)
+            join {{marts}}.dim_series as s using (item_id)
             where r.is_current and f.model_id = $model_id and f.actual is not null
                 and r.kind = $kind and list_contains($cutoffs::date[], r.cutoff_date)
             group by s.store_id
         ),
+        judged as (
+            select store_id, {measure_columns("wape", "value_added")} from sums
+        ),
         stores as (
-            select store_id, count(*) as n_series from {marts}.dim_series group by store_id
+            select store_id, count(*) as n_series from {{marts}}.dim_series group by store_id
         )
         select store_id, stores.n_series, t.store_type, t.region, forecast, change, wape,
             value_added
         from stores
-        left join {marts}.dim_store as t using (store_id)
+        left join {{marts}}.dim_store as t using (store_id)
         left join ahead using (store_id)
         left join judged using (store_id)
         where forecast is not null or wape is not null

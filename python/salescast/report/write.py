@@ -8,7 +8,8 @@ from pathlib import Path
 import duckdb
 
 from salescast.errors import RunError, UserError
-from salescast.report.marts import Marts
+from salescast.files import whole_file
+from salescast.marts.reader import open_marts
 from salescast.report.page import page_content
 from salescast.report.render import render
 
@@ -30,22 +31,7 @@ def write_report(marts: Path, out: Path, *, schema: str = "salescast") -> Path:
         UserError: The file does not exist or holds no marts under this schema.
         RunError: The file cannot be opened or the page cannot be written.
     """
-    if not marts.is_file():
-        raise UserError(
-            "There are no published marts to report on.",
-            where=str(marts),
-            fix="Land data with `salescast ingest PATH`, then run `salescast run`.",
-        )
-    try:
-        connection = duckdb.connect(str(marts), read_only=True)
-    except duckdb.Error as error:
-        raise RunError(
-            f"The marts file cannot be opened: {error}",
-            where=str(marts),
-            fix="Close programs that hold it for writing, or publish it again: `salescast build`.",
-        ) from error
-    with connection:
-        source = Marts(connection, schema)
+    with open_marts(marts, schema=schema) as source:
         missing = source.missing_tables()
         if missing:
             raise UserError(
@@ -62,10 +48,8 @@ def write_report(marts: Path, out: Path, *, schema: str = "salescast") -> Path:
                 fix="Publish them again with this version: `salescast build`.",
             ) from error
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = out.with_name(f".{out.name}.tmp")
-        unfinished.write_text(render(page), encoding="utf-8")
-        unfinished.replace(out)
+        with whole_file(out) as unfinished:
+            unfinished.write_text(render(page), encoding="utf-8")
     except OSError as error:
         raise RunError(
             f"The report cannot be written: {error}",

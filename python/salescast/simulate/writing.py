@@ -12,26 +12,16 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
+from salescast.files import whole_file
 from salescast.simulate.tables import SALES_COLUMNS, SALES_SCHEMA
 
 FileFormat = Literal["csv", "parquet"]
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary name in the same folder and rename it once the block has ended well."""
-    partial = path.with_name(f".{path.name}")
-    try:
-        yield partial
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-@contextmanager
 def writing(path: Path) -> Iterator[IO[bytes]]:
     """Open a file for bytes; it appears under its name once the block has ended well."""
-    with _replacing(path) as partial, partial.open("wb") as stream:
+    with whole_file(path) as partial, partial.open("wb") as stream:
         yield stream
 
 
@@ -103,7 +93,7 @@ def write_csv_sales(path: Path) -> Iterator[CsvSales]:
 def write_parquet_sales(path: Path) -> Iterator[ParquetSales]:
     """Write sales as Parquet."""
     with (
-        _replacing(path) as partial,
+        whole_file(path) as partial,
         pq.ParquetWriter(partial, SALES_SCHEMA, compression="zstd") as writer,
     ):
         yield ParquetSales(writer)

@@ -24,10 +24,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from salescast.aws import client, open_session
 from salescast.child import Progress
 from salescast.errors import RunError, UserError
-from salescast.lake import open_lake, sql_text
+from salescast.lake import open_lake
 from salescast.lake.trained_models import Encoding
+from salescast.marts.publish import UnloadedTable, publish_files
+from salescast.marts.reader import REPORT_TABLES
 from salescast.s3 import Prefix, open_prefix
 from salescast.settings import Settings
+from salescast.sql_text import quoted_text
 from salescast.warehouse import (
     BuildResult,
     Cutoff,
@@ -39,7 +42,6 @@ from salescast.warehouse import (
 from salescast.warehouse.athena_client import AthenaClient
 from salescast.warehouse.dbt import DbtProject, create_lake_sources, dbt_build
 from salescast.warehouse.landed import landed_series_sql, read_landed, sales_bounds_sql
-from salescast.warehouse.marts import REPORT_TABLES, UnloadedTable, publish_files
 from salescast.warehouse.trained_columns import category_column, category_match, feature_column
 
 _INCREMENTAL = "config.materialized:incremental"
@@ -370,4 +372,4 @@ def _join_lines(paths: Sequence[Path], to: Path) -> int:
 
 
 def _day(day: date) -> str:
-    return f"date {sql_text(day.isoformat())}"
+    return f"date {quoted_text(day.isoformat())}"

@@ -15,7 +15,9 @@ from salescast.child import Progress
 from salescast.errors import RunError, UserError
 from salescast.lake import Lake
 from salescast.lake.trained_models import Encoding
+from salescast.marts.publish import publish_marts
 from salescast.settings import Settings
+from salescast.sql_text import quoted_name
 from salescast.warehouse import (
     BuildResult,
     Cutoff,
@@ -26,7 +28,6 @@ from salescast.warehouse import (
 )
 from salescast.warehouse.dbt import DbtProject, dbt_build
 from salescast.warehouse.landed import landed_series_sql, read_landed, sales_bounds_sql
-from salescast.warehouse.marts import publish_marts
 from salescast.warehouse.trained_columns import category_column, category_match, feature_column
 
 _SERIES_A_PART = 20_000
@@ -248,7 +249,7 @@ class DuckDBWarehouse:
         return int(row[0]) if row else 0
 
     def _table(self, layer: str, name: str) -> str:
-        return f"{quoted(f'{self._settings.schema_prefix}_{layer}')}.{quoted(name)}"
+        return f"{quoted_name(f'{self._settings.schema_prefix}_{layer}')}.{quoted_name(name)}"
 
     @contextmanager
     def _open(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -268,11 +269,6 @@ class DuckDBWarehouse:
                 where=str(path),
                 fix="Close it and try again with --resume; readers should open marts.duckdb.",
             ) from error
-
-
-def quoted(name: str) -> str:
-    """A name as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 
 from salescast.lake import Lake
+from salescast.lake_settings import newest_settings
 from salescast.warehouse import Landed
 
 
@@ -83,7 +84,7 @@ def landed_until_sql(lake: Lake, cutoff: date) -> str:
 
 def read_lower_bound(lake: Lake) -> float | None:
     """The least that a forecast may be, as the newest settings say; None for no bound."""
-    bound = _newest_source(lake)[1].get("lower_bound")
+    bound = newest_settings(lake).source.get("lower_bound")
     return float(bound) if bound else None
 
 
@@ -100,13 +101,9 @@ def count_landed_rows(lake: Lake) -> dict[str, int]:
 
 def count_known_future(lake: Lake) -> int:
     """Related series that the newest settings tell to be known beforehand."""
-    rows = lake.read("settings").to_pylist()
-    newest = max((row["settings_id"] for row in rows), default=None)
     return sum(
-        row["settings_id"] == newest
-        and (row["section"], row["attribute"], row["value"])
-        == ("related_series", "known_future", "true")
-        for row in rows
+        (section, attribute, value) == ("related_series", "known_future", "true")
+        for section, _, attribute, value in newest_settings(lake).rows
     )
 
 
@@ -114,24 +111,13 @@ def read_landed(lake: Lake, first_date: date | None, last_date: date | None) -> 
     """What the lake holds now, with the dates that the engine found."""
     retracted = set(lake.read("raw_retractions")["load_id"].to_pylist())
     loads = sorted(set(lake.read("raw_loads")["load_id"].to_pylist()) - retracted)
-    settings_id, source = _newest_source(lake)
+    settings = newest_settings(lake)
     requests = lake.read("requested_cutoffs")["request_id"].to_pylist()
-    known = [*loads, *([settings_id] if settings_id else [])]
+    known = [*loads, *([settings.settings_id] if settings.settings_id else [])]
     return Landed(
         data_hash=hashlib.sha256(",".join(known).encode()).hexdigest(),
         first_date=first_date,
         last_date=last_date,
-        week_ends_on=source.get("week_ends_on"),
+        week_ends_on=settings.source.get("week_ends_on"),
         cutoff_request=max(requests, default=None),
     )
-
-
-def _newest_source(lake: Lake) -> tuple[str | None, dict[str, str]]:
-    """Id of the newest settings, and what they say of the source."""
-    rows = lake.read("settings").to_pylist()
-    settings_id = max((row["settings_id"] for row in rows), default=None)
-    return settings_id, {
-        row["attribute"]: row["value"]
-        for row in rows
-        if row["settings_id"] == settings_id and row["section"] == "source"
-    }

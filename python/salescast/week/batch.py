@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import subprocess
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ from pydantic import BaseModel
 
 from salescast import __version__
 from salescast.errors import UserError
+from salescast.files import whole_file
 from salescast.forecaster import JobUsage
 from salescast.lake import Lake, utc_naive
 
@@ -147,13 +147,8 @@ class Batch:
 
     def save(self) -> None:
         """Write the record in one rename."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        part = self.folder / ".batch.json"
-        with part.open("w", encoding="utf-8") as file:
-            file.write(self.record.model_dump_json(indent=2) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(self.folder / "batch.json")
+        with whole_file(self.folder / "batch.json") as part:
+            part.write_text(self.record.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
     def land_steps(self) -> None:
         """Land the attempts that the lake does not have yet, one file each."""

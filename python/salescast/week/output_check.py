@@ -13,9 +13,11 @@ from typing import Any
 import duckdb
 
 from salescast.errors import RunError
-from salescast.forecaster import QUANTILES, UnusableOutput
-from salescast.lake import sql_text
+from salescast.files import whole_file
+from salescast.forecaster import UnusableOutput
 from salescast.problems import refuse_problems
+from salescast.quantiles import QUANTILES
+from salescast.sql_text import quoted_text
 
 MAX_OUTPUT_LINE_BYTES = 16 * 1024 * 1024
 """Far above any answer: 400 weeks of twelve numbers are 0.1 MB."""
@@ -112,9 +114,8 @@ def check_output(
         RunError: This machine could not read it: no memory, no disk, no file.
     """
     forecasts.unlink(missing_ok=True)
-    read = forecasts.with_name(f".{forecasts.name}.part")
     try:
-        with _in_order(config) as connection:
+        with whole_file(forecasts) as read, _in_order(config) as connection:
             _read(connection, output, manifest, read, prediction_length)
             refuse_problems(
                 connection,
@@ -124,7 +125,6 @@ def check_output(
                 fix=_FIX,
                 error=UnusableOutput,
             )
-        read.replace(forecasts)
     except duckdb.Error as error:
         raise RunError(
             f"The forecasts cannot be checked on this machine: {error}",
@@ -132,8 +132,6 @@ def check_output(
             fix="Mend what it names (memory, disk); then `salescast run --resume`, which checks "
             "the same forecasts.",
         ) from error
-    finally:
-        read.unlink(missing_ok=True)
 
 
 def _in_order(config: Mapping[str, Any]) -> duckdb.DuckDBPyConnection:
@@ -240,7 +238,7 @@ def _read(
                             row_number() over () as position,
                             item_id,
                             SageMakerOutput as answer,
-                            from_json(SageMakerOutput, {sql_text(_STRUCTURE)}) as forecast
+                            from_json(SageMakerOutput, {quoted_text(_STRUCTURE)}) as forecast
                         from read_json(
                             $output,
                             format = 'newline_delimited',

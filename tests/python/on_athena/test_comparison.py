@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 
-from salescast.lake import sql_text
+from salescast.sql_text import quoted_text
 from support.comparison import compare
 
 
@@ -25,6 +25,6 @@ def test_a_difference_is_found(tmp_path: Path) -> None:
         ]
     ):
         path = tmp_path / f"{n}.parquet"
-        connection.execute(f"copy ({row}) to {sql_text(str(path))} (format parquet)")
+        connection.execute(f"copy ({row}) to {quoted_text(str(path))} (format parquet)")
         problems = compare(connection, "t", [path])
         assert (problems == []) if problem is None else problems[0].startswith(problem)

@@ -11,12 +11,12 @@ import pytest
 from moto import mock_aws
 
 from salescast.errors import UserError
-from salescast.forecaster import QUANTILES
 from salescast.forecaster.sagemaker.checking import check_request
 from salescast.forecaster.sagemaker.images import ACCOUNTS, built_in_image
 from salescast.forecaster.sagemaker.requests import Requests, Staging
 from salescast.forecaster.sagemaker.settings import SageMakerSettings
 from salescast.lake.trained_models import is_built_in
+from salescast.quantiles import QUANTILES
 
 RUN_ID = "20261122t131415-ab12-2-deepar"
 ROLE = "arn:aws:iam::123456789012:role/salescast"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from salescast.forecaster import QUANTILES
+from salescast.quantiles import QUANTILES
 
 
 def answer(item_id: str | None, value: float = 10.0, **changes: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 
-from salescast.lake import sql_text
+from salescast.sql_text import quoted_text
 
 TOLERANCE = 1e-9
 
@@ -19,7 +19,7 @@ def compare(connection: duckdb.DuckDBPyConnection, relation: str, files: list[Pa
     columns = dict(
         row[:2] for row in connection.execute(f"describe select * from {relation}").fetchall()
     )
-    paths = ", ".join(sql_text(str(path)) for path in files)
+    paths = ", ".join(quoted_text(str(path)) for path in files)
     if not files:
         n = connection.execute(f"select count(*) from {relation}").fetchone()
         return [] if n == (0,) else [f"{n} rows on DuckDB, none on Athena"]

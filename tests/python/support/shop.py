@@ -18,8 +18,8 @@ import requests
 from click.testing import CliRunner
 
 from salescast.cli import cli
-from salescast.lake import sql_text
 from salescast.simulate.command import DEFAULT_END
+from salescast.sql_text import quoted_text
 from support.comparison import compare
 from support.warehouse import REPOSITORY, Athena
 
@@ -72,7 +72,7 @@ class Shop:
         if not folder.exists():
             self._make_chain(folder)
         n_files = len(list(folder.glob("sales_*.csv")))
-        to = sql_text(str(folder / f"sales_{n_files}.csv"))
+        to = quoted_text(str(folder / f"sales_{n_files}.csv"))
         duckdb.sql(f"copy (with {self._chain} {rows}) to {to} (header)")
         self.command("ingest", folder, "--mapping", folder / "shop.yml")
         self.is_behind = True
@@ -116,7 +116,7 @@ class Shop:
 
     @property
     def _chain(self) -> str:
-        sales = sql_text(str(self._made / "sales.csv.gz"))
+        sales = quoted_text(str(self._made / "sales.csv.gz"))
         return f"chain as (select * from read_csv({sales}, all_varchar = true))"
 
     @property
@@ -177,7 +177,7 @@ def differences(a: Tables, b: Tables) -> dict[str, list[str]]:
             if not files:
                 found |= {name: ["empty before, not after"]} if b[name] else {}
                 continue
-            paths = ", ".join(sql_text(str(path)) for path in files)
+            paths = ", ".join(quoted_text(str(path)) for path in files)
             if problems := compare(connection, f"read_parquet([{paths}])", b[name]):
                 found[name] = problems
     return found

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from salescast.forecaster import NUM_SAMPLES, QUANTILES
+from salescast.forecaster import NUM_SAMPLES
 from salescast.forecaster.sagemaker.settings import SageMakerSettings
 from salescast.lake.trained_models import is_built_in
+from salescast.quantiles import QUANTILES
 
 Request = dict[str, Any]
 

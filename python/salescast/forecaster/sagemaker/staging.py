@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping
 from itertools import pairwise
@@ -10,6 +9,7 @@ from math import ceil
 from pathlib import Path
 from typing import BinaryIO
 
+from salescast.files import whole_file
 from salescast.forecaster import UnusableOutput
 from salescast.s3 import Prefix
 
@@ -84,17 +84,12 @@ def join_output(prefix: Prefix, inputs: list[str], to: Path) -> None:
             fix="`salescast run --resume` forecasts once more.",
         )
     folder = to.parent / "parts"
-    to.parent.mkdir(parents=True, exist_ok=True)
     prefix.download_all([found[name] for name in wanted], folder)
-    joined = to.with_name(f".{to.name}.part")
-    with joined.open("wb") as file:
+    with whole_file(to) as joined, joined.open("wb") as file:
         for name in wanted:
             with (folder / found[name]).open("rb") as part:
                 _copy(part, file)
-        file.flush()
-        os.fsync(file.fileno())
     shutil.rmtree(folder)
-    joined.replace(to)
 
 
 def _cuts(path: Path, n: int) -> list[int]:

@@ -1,0 +1,1 @@
+"""The published marts: one DuckDB file that everybody but dbt reads."""

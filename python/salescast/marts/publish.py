@@ -1,0 +1,119 @@
+"""The published file: marts and reports, copied out of the warehouse and renamed into place."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from salescast.errors import RunError
+from salescast.files import whole_file
+from salescast.sql_text import quoted_name, quoted_text
+
+STORAGE_VERSION = "v1.0.0"
+"""Oldest DuckDB that opens the file; the format of its time holds all types of the marts."""
+
+
+@dataclass(frozen=True)
+class UnloadedTable:
+    """A table as Parquet files, none if it is empty; `columns` have Glue's types."""
+
+    schema: str
+    name: str
+    columns: Mapping[str, str]
+    paths: Sequence[Path]
+
+
+def publish_marts(
+    warehouse: Path, marts: Path, *, schemas: Sequence[str], config: dict[str, Any]
+) -> None:
+    """Copy all tables and views of the schemas into a new file, then put it in place.
+
+    Readers that have the old file open keep it until they connect again.
+
+    Args:
+        warehouse: The DuckDB file to copy from.
+        marts: The DuckDB file to replace.
+        schemas: Schemas to copy; views become tables.
+        config: DuckDB's settings (memory_limit, threads, temp_directory).
+
+    Raises:
+        RunError: The schemas hold no table.
+    """
+    with _new_file(marts, config) as connection:
+        connection.execute(f"attach {quoted_text(warehouse)} as warehouse (read_only)")
+        marks = ", ".join("?" for _ in schemas)
+        relations = connection.execute(
+            f"""
+            select table_schema, table_name from information_schema.tables
+            where table_catalog = 'warehouse' and table_schema in ({marks})
+            order by table_schema, table_name
+            """,
+            list(schemas),
+        ).fetchall()
+        if not relations:
+            raise RunError(
+                "The warehouse has no marts to publish.",
+                where=str(warehouse),
+                fix="Run `salescast build --selector post_predict` first.",
+            )
+        for schema in schemas:
+            connection.execute(f"create schema if not exists published.{quoted_name(schema)}")
+        for schema, table in relations:
+            path = f"{quoted_name(schema)}.{quoted_name(table)}"
+            connection.execute(f"create table published.{path} as from warehouse.{path}")
+
+
+def publish_files(tables: Sequence[UnloadedTable], marts: Path, *, config: dict[str, Any]) -> None:
+    """Write tables that were unloaded as Parquet into a new file, then put it in place.
+
+    Args:
+        tables: The tables.
+        marts: The DuckDB file to replace.
+        config: DuckDB's settings (memory_limit, threads, temp_directory).
+    """
+    with _new_file(marts, config) as connection:
+        for table in tables:
+            relation = f"published.{quoted_name(table.schema)}.{quoted_name(table.name)}"
+            columns = ", ".join(
+                f"{quoted_name(name)} {_type(hive_type)}"
+                for name, hive_type in table.columns.items()
+            )
+            connection.execute(f"create schema if not exists published.{quoted_name(table.schema)}")
+            connection.execute(f"create table {relation} ({columns})")
+            if table.paths:
+                connection.execute(
+                    f"insert into {relation} by name "
+                    "from read_parquet(?, hive_partitioning = false)",
+                    [[glob.escape(str(path)) for path in table.paths]],
+                )
+
+
+@contextmanager
+def _new_file(marts: Path, config: dict[str, Any]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection with an empty database `published`, which replaces the file at the end."""
+    with whole_file(marts) as part:
+        log = part.with_name(f"{part.name}.wal")
+        log.unlink(missing_ok=True)
+        connection = duckdb.connect(":memory:", config=config)
+        try:
+            connection.execute(
+                f"attach {quoted_text(part)} as published (storage_version '{STORAGE_VERSION}')"
+            )
+            yield connection
+            connection.execute("detach published")
+        finally:
+            connection.close()
+            log.unlink(missing_ok=True)
+
+
+def _type(hive_type: str) -> str:
+    """DuckDB's word for a type of Glue's."""
+    if hive_type.startswith("array<"):
+        return f"{_type(hive_type[6:-1])}[]"
+    return "varchar" if hive_type == "string" else hive_type
