@@ -17,7 +17,7 @@ from salescast.problems import N_NAMED, refuse_problems
 from salescast.week.batch import RunRecord
 
 SIGNIFICANT_DIGITS = 6
-_COLUMNS = tuple(f"p{round(float(level) * 100):02d}" for level in QUANTILES)
+QUANTILE_COLUMNS = tuple(f"p{round(float(level) * 100):02d}" for level in QUANTILES)
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ _KEY = """
 
 
 def _dbt_rows(path: str) -> str:
-    return f"select {_KEY}, mean, {', '.join(_COLUMNS)} from read_parquet({path})"
+    return f"select {_KEY}, mean, {', '.join(QUANTILE_COLUMNS)} from read_parquet({path})"
 
 
 def _computed_rows(lower_bound: float | None) -> str:
@@ -192,7 +192,7 @@ def _computed_rows(lower_bound: float | None) -> str:
     values = ", ".join(
         f"case when isfinite({column}) then {_landed_value(column, lower_bound)} else {column} end"
         f" as {column}"
-        for column in ("mean", *_COLUMNS)
+        for column in ("mean", *QUANTILE_COLUMNS)
     )
     return f"select {_KEY}, {values} from read_parquet($rows)"
 
@@ -200,7 +200,7 @@ def _computed_rows(lower_bound: float | None) -> str:
 def _answered_rows(lower_bound: float | None) -> str:
     values = ", ".join(
         f"{_landed_value(f'sorted[{n}]', lower_bound)} as {column}"
-        for n, column in enumerate(_COLUMNS, start=1)
+        for n, column in enumerate(QUANTILE_COLUMNS, start=1)
     )
     return f"""
         select {_KEY}, {_landed_value("mean", lower_bound)} as mean, {values}
@@ -225,7 +225,7 @@ def _landed_value(value: str, lower_bound: float | None) -> str:
 
 def _check_rows(connection: duckdb.DuckDBPyConnection, path: Path, run: RunRecord) -> None:
     """Refuse rows of any recipe that readers could not rely on."""
-    numbers = ", ".join(("mean", *_COLUMNS))
+    numbers = ", ".join(("mean", *QUANTILE_COLUMNS))
     refuse_problems(
         connection,
         f"""
@@ -240,7 +240,7 @@ def _check_rows(connection: duckdb.DuckDBPyConnection, path: Path, run: RunRecor
             where list_bool_or([coalesce(not isfinite(x), true) for x in [{numbers}]])
             union all
             select distinct item_id, 'quantiles that cross' from landed
-            where [{", ".join(_COLUMNS)}] <> list_sort([{", ".join(_COLUMNS)}])
+            where [{", ".join(QUANTILE_COLUMNS)}] <> list_sort([{", ".join(QUANTILE_COLUMNS)}])
         )
         select problem, item_id, null from problems
         """,
