@@ -15,10 +15,13 @@ PACKAGE = Path(__file__).parents[2] / "python" / "salescast"
 LAYERS = [
     (
         "the ground: errors, settings, processes, AWS",
-        ["", "errors", "settings", "child", "aws", "s3", "problems", "mapping", "console"],
+        [
+            *("", "errors", "settings", "child", "aws", "s3", "files", "sql_text", "quantiles"),
+            *("problems", "mapping", "progress", "console"),
+        ],
     ),
     ("the program that a container runs", ["deepar", "container"]),
-    ("the lake: tables, trained models, locks", ["lake"]),
+    ("the lake: tables, trained models, locks", ["lake", "lake_settings"]),
     ("the warehouse and what it publishes", ["warehouse", "marts"]),
     ("where models are trained and asked", ["forecaster"]),
     ("landing what a user brings", ["ingest"]),
@@ -30,7 +33,10 @@ LAYERS = [
     ("the week: planned, priced and carried out", ["week"]),
     (
         "what a command does",
-        ["commands", "simulate", "report", "dashboard", "doctor", "prune", "events"],
+        [
+            *("commands", "status", "simulate", "report", "dashboard", "doctor", "prune"),
+            "events",
+        ],
     ),
     ("options and printing", ["cli", "__main__"]),
 ]
