@@ -145,7 +145,12 @@ class FakeWarehouse:
         assert encoding.features == ("promotion",)
         self.world.work("export_inference", str(cutoff))
         to.parent.mkdir(parents=True, exist_ok=True)
-        to.write_text("".join(json.dumps({"item_id": item}) + "\n" for item in ITEMS[:2]))
+        to.write_text(
+            "".join(
+                json.dumps({"item_id": item, "target": [2.0, None, 5.0, 4.0]}) + "\n"
+                for item in ITEMS[:2]
+            )
+        )
         return 2
 
     def export_baseline(self, relation: str, cutoff: date, to: Path) -> int:
@@ -281,7 +286,11 @@ def done_steps(world: World) -> list[tuple[str | None, str]]:
     )
 
 
-def kill_at(world: World, wanted: Callable[[tuple[str, ...]], bool]) -> None:
+def kill_at(
+    world: World,
+    wanted: Callable[[tuple[str, ...]], bool],
+    models: Mapping[str, Model] = MODELS,
+) -> None:
     """Run until the first call that is wanted, and die in it."""
     ordinary = world.work
 
@@ -292,5 +301,5 @@ def kill_at(world: World, wanted: Callable[[tuple[str, ...]], bool]) -> None:
 
     world.work = work  # type: ignore[method-assign]
     with pytest.raises(Killed):
-        carry_out(open_week(world))
+        carry_out(open_week(world, models))
     world.work = ordinary  # type: ignore[method-assign]

@@ -187,10 +187,8 @@ def _dbt_rows(path: str) -> str:
 
 
 def _computed_rows(lower_bound: float | None) -> str:
-    # What is not finite stays as it is, and is refused.
     values = ", ".join(
-        f"case when isfinite({column}) then {_landed_value(column, lower_bound)} else {column} end"
-        f" as {column}"
+        f"{_landed_value(column, lower_bound)} as {column}"
         for column in ("mean", *QUANTILE_COLUMNS)
     )
     return f"select {_KEY}, {values} from read_parquet($rows)"
@@ -219,7 +217,10 @@ def _answered_rows(lower_bound: float | None) -> str:
 
 def _landed_value(value: str, lower_bound: float | None) -> str:
     rounded = f"cast(format('{{:.{SIGNIFICANT_DIGITS}g}}', {value}) as double)"
-    return rounded if lower_bound is None else f"greatest({rounded}, {lower_bound!r}::double)"
+    if lower_bound is None:
+        return rounded
+    # greatest() passes over null and hides -inf, which _check_rows must see.
+    return f"if(isfinite({value}), greatest({rounded}, {lower_bound!r}::double), {value})"
 
 
 def _check_rows(connection: duckdb.DuckDBPyConnection, path: Path, run: RunRecord) -> None:

@@ -166,6 +166,27 @@ def test_forecasts_that_are_gone_before_they_landed_are_made_again(
     assert [call[0] for call in world.calls].count("transform") == 2
 
 
+def test_a_batch_that_an_earlier_version_began_goes_on(tmp_path: Path, whole: World) -> None:
+    world = begin(tmp_path, backtests=1)
+    transforms = [0]
+
+    def is_second(call: tuple[str, ...]) -> bool:
+        transforms[0] += call[0] == "transform"
+        return transforms[0] == 2
+
+    kill_at(world, is_second)
+    folder = open_week(world).batch.folder
+    # Written at this moment of the same batch, by a version that knew two recipes by name.
+    recorded = Path(__file__).with_name("recorded_batch.json").read_text()
+    (folder / "batch.json").write_text(recorded)
+    calls = len(world.calls)
+    carry_out(open_week(world))
+    assert forecasts(world) == forecasts(whole)
+    assert world.calls[calls:][0] == ("transform", f"deepar at {NEWEST}")
+    runs = Lake(tmp_path / "lake").read("runs").to_pylist()
+    assert sorted(run["recipe"] for run in runs) == ["deepar", "deepar", "sql", "sql"]
+
+
 def was_finished(record: BatchRecord, call: tuple[str, ...]) -> bool:
     """Whether a call belongs to a step that the record had as finished."""
     if call[0] == "build":
