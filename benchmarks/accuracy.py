@@ -9,6 +9,8 @@ from pathlib import Path
 import duckdb
 from measure import Bench
 
+from salescast.marts.measures import fact_sums, measure_columns
+
 NEAR_CUTOFF, NEAR_HORIZON = date(2012, 7, 27), 13
 FAR_CUTOFF, FAR_HORIZON = date(2012, 1, 27), 39
 FAR_LEAST_WEEKS = 79
@@ -50,7 +52,7 @@ def score(home: Path, model: str, cutoff: date, *, least_weeks: int = 1) -> Scor
     connection = duckdb.connect(str(home / "marts.duckdb"), read_only=True)
     try:
         row = connection.execute(
-            """
+            f"""
             with
             scored as (
                 select compared.*
@@ -72,17 +74,20 @@ def score(home: Path, model: str, cutoff: date, *, least_weeks: int = 1) -> Scor
                 from salescast_marts.fct_weekly_sales
                 where is_observed and week_end_date <= $cutoff
                 group by 1
+            ),
+            sums as (
+                select
+                    count(distinct scored.item_id) as n_series,
+                    count(*) as n_rows,
+                    sum(abs(actual - last_seen.sales)) as sum_abs_error_of_last,
+                    {fact_sums("wape", "wql_3", "coverage")}
+                from scored
+                inner join last_seen on scored.item_id = last_seen.item_id
             )
             select
-                count(distinct scored.item_id),
-                count(*),
-                sum(abs_error) / sum(abs_actual),
-                2 * sum(pinball_loss_p10 + pinball_loss_p50 + pinball_loss_p90)
-                    / 3 / sum(abs_actual),
-                avg(n_inside_p10_p90),
-                sum(abs(actual - last_seen.sales)) / sum(abs_actual)
-            from scored
-            inner join last_seen on scored.item_id = last_seen.item_id
+                n_series, n_rows, {measure_columns("wape", "wql_3", "coverage")},
+                sum_abs_error_of_last / sum_abs_actual
+            from sums
             """,
             {"model": model, "cutoff": cutoff, "least_weeks": least_weeks},
         ).fetchone()

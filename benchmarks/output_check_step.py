@@ -15,7 +15,7 @@ from datetime import date
 import duckdb
 
 from salescast.lake import Lake
-from salescast.quantiles import QUANTILES
+from salescast.quantiles import QUANTILE_COLUMNS, QUANTILES
 from salescast.settings import Settings, load_settings
 from salescast.warehouse.duckdb import DuckDBWarehouse
 from salescast.week.batch import RunRecord
@@ -41,7 +41,7 @@ def data(settings: Settings, files: RunFiles, n_series: int) -> None:
     """Series of 104 to 156 weeks, a seventh of them young, with features a store."""
     settings.home.mkdir(parents=True)
     exports = f"{settings.schema_prefix}_exports"
-    columns = ", ".join(f"{12 + n}.5::double as p{level}" for n, level in enumerate(_percents()))
+    columns = ", ".join(f"{12 + n}.5::double as {name}" for n, name in enumerate(QUANTILE_COLUMNS))
     with duckdb.connect(str(settings.warehouse_file), config=settings.duckdb_config) as connection:
         connection.execute(
             f"""
@@ -157,10 +157,6 @@ def load(settings: Settings, files: RunFiles, n_series: int) -> None:
         config=settings.duckdb_config,
     )
     assert (landed.n_items, landed.n_rows) == (n_series, n_series * HORIZON)
-
-
-def _percents() -> list[str]:
-    return [f"{round(float(level) * 100):02d}" for level in QUANTILES]
 
 
 STEPS: dict[str, Callable[[Settings, RunFiles, int], None]] = {
