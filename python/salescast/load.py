@@ -176,7 +176,10 @@ def _stage(
 
 def _landed_value(value: str, lower_bound: float | None) -> str:
     rounded = f"cast(format('{{:.{SIGNIFICANT_DIGITS}g}}', {value}) as double)"
-    return rounded if lower_bound is None else f"greatest({rounded}, {lower_bound!r}::double)"
+    if lower_bound is None:
+        return rounded
+    # greatest() passes over null and hides -inf, which _check_rows must see.
+    return f"if(isfinite({value}), greatest({rounded}, {lower_bound!r}::double), {value})"
 
 
 def _check_rows(connection: duckdb.DuckDBPyConnection, path: Path, run: RunRecord) -> None:
