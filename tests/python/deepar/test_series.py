@@ -16,8 +16,8 @@ from salescast.deepar.series import FeatureRules, Windows, WindowSampler, featur
 
 PAST, CONTEXT, WINDOW = 9, 5, 3
 MEAN, SCALE = 7.0, 2.5
-# One of exactly a window, one of a point more, and some with history.
-LENGTHS = (WINDOW, WINDOW + 1, 12, 30, 47)
+# One of exactly a window, one of a point more, and some with history; two over the same weeks.
+LENGTHS = (WINDOW, WINDOW + 1, 12, 30, 47, 47)
 RULES = FeatureRules("W", use_time_features=True, use_age=True, means=(MEAN,), scales=(SCALE,))
 
 
@@ -30,11 +30,14 @@ def feature_of(number: int, step: int) -> float:
     return 100.0 * number + step**2 % 17
 
 
+def day_of(number: int, step: int) -> dt.date:
+    return dt.date(2023, 11, 3) + dt.timedelta(weeks=min(number, 4) + step)
+
+
 def a_series(number: int, n_steps: int, n_future: int = 0) -> Record:
-    start = dt.datetime(2023, 11, 3) + dt.timedelta(weeks=number)
     return parse_record(
         {
-            "start": f"{start:%Y-%m-%d %H:%M:%S}",
+            "start": f"{day_of(number, 0)} 00:00:00",
             "target": [target_of(number, step) for step in range(n_steps)],
             "cat": [number, 0],
             "dynamic_feat": [[feature_of(number, step) for step in range(n_steps + n_future)]],
@@ -76,7 +79,7 @@ def features_at(number: int, step: int) -> list[float]:
     """Day of the month, week of the year, age and the series' own feature of one week."""
     if not 0 <= step < LENGTHS[number]:
         return [0.0] * 4
-    day = dt.date(2023, 11, 3) + dt.timedelta(weeks=number + step)
+    day = day_of(number, step)
     return [
         (day.day - 1) / 30 - 0.5,
         (day.isocalendar().week - 1) / 52 - 0.5,
@@ -143,7 +146,7 @@ def test_a_window_begins_anywhere_that_leaves_it_inside_the_series_with_history_
 
 
 def test_every_start_of_a_series_is_drawn_as_often() -> None:
-    only_last = np.array([0.0, 0.0, 0.0, 0.0, 1.0])
+    only_last = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 1.0])
     windows = draws(a_sampler(weights=only_last), 20_000)
     counts = Counter(place_of(windows, row) for row in range(20_000))
     n_starts = LENGTHS[-1] - WINDOW
@@ -152,7 +155,9 @@ def test_every_start_of_a_series_is_drawn_as_often() -> None:
     assert max(abs(count - even) for count in counts.values()) < 5 * math.sqrt(even)
 
 
-@pytest.mark.parametrize("weights", [(1, 1, 1, 1, 1), (1, 2, 3, 4, 10), (0.5, 0, 0.25, 0, 0.25)])
+@pytest.mark.parametrize(
+    "weights", [(1, 1, 1, 1, 1, 1), (1, 2, 3, 4, 10, 0.5), (0.5, 0, 0.25, 0, 0, 0.25)]
+)
 def test_series_are_drawn_by_their_weights(weights: tuple[float, ...]) -> None:
     sampler = a_sampler(weights=np.array(weights, dtype=float))
     generator = np.random.default_rng(2)
