@@ -350,6 +350,90 @@ def test_key_figures_equal_sql(built: Marts, page: Page) -> None:
     assert wape != naive_wape and added > 0
 
 
+def ratio_of(marts: Marts, by: str, runs: str) -> list[tuple[Any, ...]]:
+    """WAPE of deepar's runs of some names, by an expression."""
+    return marts.sql(
+        f"""
+        select {by}, sum(abs_error) / sum(abs_actual)
+        from {{s}}_marts.fct_forecast_vs_actual join {{s}}_marts.dim_series using (item_id)
+        where model_id = 'deepar' and run_id similar to '{runs}-deepar' group by 1 order by 1
+        """
+    )
+
+
+def test_only_backtests_that_the_naive_was_judged_on_are_pooled(marts: Marts) -> None:
+    # A live forecast at the cutoff of a backtest, and a backtest that has no naive.
+    for run_id, kind, cutoff in (
+        ("live", "forecast", date(2012, 1, 27)),
+        ("lone", "backtest", date(2011, 7, 29)),
+    ):
+        marts.sql(RUN, run_id=run_id, kind=kind, cutoff=cutoff, horizon=39)
+    marts.sql(
+        """
+        delete from {s}_marts.fct_forecast_vs_actual where run_id = 'lone-snaive_52';
+        update {s}_marts.fct_forecast_vs_actual set naive_abs_error = null
+        where run_id = 'lone-deepar';
+        update {s}_marts.fct_forecast_vs_actual
+        set abs_error = abs_error * (5 + hash(item_id) % 3), n_inside_p10_p90 = 0
+        where run_id in ('live-deepar', 'lone-deepar');
+        """
+    )
+    marts.sql(ACCURACY)
+    page = marts.report()
+    ((_, wape),) = ratio_of(marts, "1", "bt-[12]")
+    assert f"WAPE (lower is better) {wape:.1%} against" in page.text
+    assert "backtest at cutoffs 2012-01-27, 2011-04-29" in page.text
+    bands = "case when horizon_weeks <= 4 then 1 when horizon_weeks <= 13 then 2"
+    by_band = ratio_of(marts, f"{bands} when horizon_weeks <= 26 then 3 else 4 end", "bt-[12]")
+    drawn = page.trace("wape_by_band", "deepar")["y"]
+    assert drawn == pytest.approx([value for _, value in by_band])
+    assert min(page.trace("coverage_by_band", "deepar")["y"]) > 0
+    for store_id, store_wape in ratio_of(marts, "store_id", "bt-[12]"):
+        row = next(part for part in page.source.split("<tr") if f'"store">{store_id}</td>' in part)
+        assert f"{store_wape:.1%}" in row
+    ranked = ratio_of(marts, "item_id", "bt-[12]")
+    shown = [v for _, name, v in page.attributes if name == "aria-label" and "series" in str(v)]
+    assert len(shown) == 6
+    for item_id, item_wape in ranked:
+        if f"Weekly sales and forecast of series {item_id}" in shown:
+            assert f"{item_wape:.1%}" in page.text
+
+
+def test_without_a_backtest_that_the_naive_shares_all_are_pooled(marts: Marts) -> None:
+    marts.sql("delete from {s}_marts.fct_forecast_vs_actual where model_id = 'snaive_52'")
+    marts.sql("update {s}_marts.fct_forecast_vs_actual set naive_abs_error = null")
+    marts.sql(ACCURACY)
+    ((_, wape),) = ratio_of(marts, "1", "bt-[12]")
+    assert f"WAPE (lower is better) {wape:.1%}" in marts.report().text
+
+
+def test_coverage_is_judged_against_the_eighty_percent_that_p10_to_p90_promises(
+    marts: Marts,
+) -> None:
+    inside = {
+        ("2012-01-27", "deepar"): (78, True),
+        ("2012-01-27", "snaive_52"): (84, False),
+        ("2011-04-29", "deepar"): (76, False),
+        ("2011-04-29", "snaive_52"): (83, True),
+    }
+    for (cutoff, model_id), (n_inside, _) in inside.items():
+        marts.sql(
+            "update {s}_reports.rpt_forecast_accuracy set n_with_band = 100,"
+            " n_inside_p10_p90 = $n where cutoff_date = $cutoff and model_id = $model_id",
+            n=n_inside,
+            cutoff=date.fromisoformat(cutoff),
+            model_id=model_id,
+        )
+    page = marts.report()
+    table = page.source[page.source.index("Series-weeks</th>") :]
+    for n_inside, is_best in inside.values():
+        best = f"<strong>{n_inside}.0%</strong>" in table
+        assert (best, f">{n_inside}.0%</td>" in table) == (is_best, not is_best)
+    assert "Coverage p10\N{EN DASH}p90 (aim 80%) 77.0% against 83.5% of snaive_52" in page.text
+    (line,) = page.figures["coverage_by_band"]["layout"]["shapes"]
+    assert (line["y0"], line["y1"]) == (0.8, 0.8)
+
+
 @pytest.mark.parametrize("n_weeks", [4, 13])
 def test_weeks_ahead_equal_sql(built: Marts, page: Page, n_weeks: int) -> None:
     ((forecast, last_year),) = built.sql(

@@ -211,6 +211,128 @@ def test_a_kill_between_the_two_files_is_made_whole(work: Work) -> None:
     assert len(after["runs"]) == 1
 
 
+def spoil(path: Path, select: str) -> None:
+    """Write a Parquet file again as a query of its own rows, named `rows`."""
+    connection = duckdb.connect()
+    connection.execute(f"create table rows as from read_parquet('{path}')")
+    connection.execute(f"copy ({select}) to '{path}' (format parquet)")
+    connection.close()
+
+
+def refuse(work: Work, recipe: str, problem: str) -> None:
+    """Land what is spoiled at series 1:b, and see that this problem alone is told."""
+    with pytest.raises(RunError) as caught:
+        work.land(a_run(recipe))
+    assert caught.value.what.splitlines()[1:] == [f"  {problem}: 1 series (1:b)"]
+    assert "Nothing was landed" in str(caught.value)
+    nothing_landed(work)
+
+
+def nothing_landed(work: Work) -> None:
+    assert [path for path in work.lake.root.rglob("*") if path.is_file()] == []
+
+
+# Rows of dbt's own reach both recipes: as the model, and as the fallback of what has no record.
+RECIPES = pytest.mark.parametrize("recipe", ["sql", "deepar"])
+
+
+def fill_from_naive(work: Work, recipe: str, select: str) -> None:
+    if recipe == "deepar":
+        work.fill([answer("1:a")], naive=["1:a", "1:b"])
+    else:
+        work.naive(["1:a", "1:b"])
+    spoil(work.files.baseline, select)
+
+
+@RECIPES
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("mean", "'nan'"), ("p05", "'-inf'"), ("p50", "null"), ("p95", "'inf'")],
+)
+def test_a_number_that_is_missing_or_not_finite_is_refused(
+    work: Work, recipe: str, column: str, value: str
+) -> None:
+    where = "item_id = '1:b' and horizon_weeks = 2"
+    select = f"select * replace (if({where}, {value}::double, {column}) as {column}) from rows"
+    fill_from_naive(work, recipe, select)
+    problem = "a number that is missing or not finite"
+    # Beside a null the quantiles are not in order either; their check may say so or not.
+    with pytest.raises(RunError, match=rf"{problem}: 1 series \(1:b\)"):
+        work.land(a_run(recipe))
+    nothing_landed(work)
+
+
+@RECIPES
+@pytest.mark.parametrize(("lower", "upper"), [("p05", "p10"), ("p90", "p95")])
+def test_quantiles_that_cross_are_refused(work: Work, recipe: str, lower: str, upper: str) -> None:
+    select = f"""
+        select * replace (if(item_id = '1:b', {upper} + 0.5, {lower}) as {lower}) from rows
+    """
+    fill_from_naive(work, recipe, select)
+    refuse(work, recipe, "quantiles that cross")
+
+
+@RECIPES
+@pytest.mark.parametrize(
+    "select",
+    [
+        "from rows where item_id = '1:a' or horizon_weeks = 1",
+        "from rows where item_id = '1:a' or horizon_weeks = 2",
+        "from rows union all from rows where item_id = '1:b' and horizon_weeks = 2",
+        """
+        from rows where item_id = '1:a' or horizon_weeks = 1
+        union all from rows where item_id = '1:b' and horizon_weeks = 1
+        """,
+        """
+        select * replace (horizon_weeks - (item_id = '1:b')::integer as horizon_weeks) from rows
+        """,
+        """
+        select * replace (horizon_weeks + (item_id = '1:b')::integer as horizon_weeks) from rows
+        """,
+    ],
+    ids=["last missing", "first missing", "one too many", "one twice", "from 0", "from 2"],
+)
+def test_weeks_that_are_not_the_horizons_are_refused(work: Work, recipe: str, select: str) -> None:
+    fill_from_naive(work, recipe, select)
+    refuse(work, recipe, "not one row for each week of the horizon")
+
+
+@pytest.mark.parametrize(
+    ("select", "problem"),
+    [
+        (
+            """
+            select * replace (if(item_id = '1:b', [mean[1], 'nan'::double], mean) as mean)
+            from rows
+            """,
+            "a number that is missing or not finite",
+        ),
+        (
+            "select * replace (if(item_id = '1:b', mean[1:1], mean) as mean) from rows",
+            "a number that is missing or not finite",
+        ),
+        (
+            """
+            select * replace (if(item_id = '1:b', [mean[1], '-inf'::double], mean) as mean)
+            from rows
+            """,
+            "a number that is missing or not finite",
+        ),
+        (
+            "from rows union all from rows where item_id = '1:b'",
+            "not one row for each week of the horizon",
+        ),
+    ],
+    ids=["nan", "a week short", "below any bound", "a series twice"],
+)
+def test_forecasts_that_changed_after_their_check_are_refused(
+    work: Work, select: str, problem: str
+) -> None:
+    work.fill([answer("1:a"), answer("1:b")])
+    spoil(work.files.forecasts, select)
+    refuse(work, "deepar", problem)
+
+
 def contents(lake: Lake) -> dict[str, dict[str, bytes]]:
     return {
         table: {path.name: path.read_bytes() for path in lake.files(table)}

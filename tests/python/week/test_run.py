@@ -15,8 +15,10 @@ import pytest
 from salescast.errors import RunError, UserError
 from salescast.forecaster import JobUsage, TransformJob
 from salescast.forecaster.sagemaker.images import built_in_image
+from salescast.ingest import ingest
 from salescast.lake import Lake, sortable_id
 from salescast.lake.trained_models import read_trained_model
+from salescast.mapping import load_mapping
 from salescast.warehouse import Landed
 from salescast.week.batch import Batch, BatchRecord, read_record
 from salescast.week.export import RunFiles
@@ -73,6 +75,17 @@ def test_the_week_builds_twice_and_publishes_last(whole: World) -> None:
     assert builds == [("build", "pre_predict"), ("build", "post_predict")]
     assert whole.calls[-1] == ("publish",)
     assert read_record(whole.folder / "batches" / "20261122t000000-ab12").status == "done"
+
+
+def test_everything_is_exported_before_anything_is_trained(whole: World) -> None:
+    # Hours of training lie between; all runs shall be made of the warehouse of one build.
+    names = [call[0] for call in whole.calls]
+    exports = [place for place, name in enumerate(names) if name.startswith("export_")]
+    assert names.index("build") < min(exports)
+    assert max(exports) < names.index("train")
+    assert [names.count(name) for name in ("export_baseline", "export_training", "train")] == [
+        *(4, 2, 2)
+    ]
 
 
 def test_a_finished_batch_does_nothing_again(whole: World) -> None:
@@ -223,6 +236,48 @@ def test_new_data_before_the_exports_means_a_new_build_for_the_same_cutoffs(
     # The naive run had left the warehouse before the stop; its hash tells that.
     assert runs["snaive_52"]["data_hash"] == "data-1"
     assert runs["deepar"]["data_hash"] == "data-2"
+
+
+def test_a_new_build_is_asked_for_the_kinds_of_the_first(tmp_path: Path) -> None:
+    world = begin(tmp_path, backtests=1)
+    kill_at(world, lambda call: call[0] == "export_training")
+    world.data_hash, world.newest = "data-2", NEWEST + timedelta(weeks=1)
+    carry_out(open_week(world))
+    earlier = NEWEST - timedelta(weeks=HORIZON)
+    kinds = {(earlier, "backtest"), (NEWEST, "forecast")}
+    lake = Lake(tmp_path / "lake")
+    requests = lake.read("requested_cutoffs").to_pylist()
+    newest = max(row["request_id"] for row in requests)
+    asked = [row for row in requests if row["request_id"] == newest]
+    assert {(row["cutoff_date"], row["kind"]) for row in asked} == kinds
+    assert {row["weeks_back"] for row in asked} == {0}
+    assert {(cutoff.cutoff_date, cutoff.kind) for cutoff in world.built_for} == kinds
+    runs = lake.read("runs").to_pylist()
+    assert sorted((run["cutoff_date"], run["kind"]) for run in runs) == sorted([*kinds, *kinds])
+
+
+def test_what_an_ingest_left_without_a_record_has_one_before_the_cutoffs_are_asked_for(
+    tmp_path: Path,
+) -> None:
+    source = tmp_path / "data"
+    source.mkdir()
+    (source / "sales.csv").write_text("store,department,date,sales\n1,a,2026-10-31,5\n")
+    world = begin(tmp_path)
+    week = open_week(world)
+    mapping = load_mapping("retail", Path(__file__).parents[3] / "mappings")
+    (load,) = ingest(source, mapping, week.lake).loads
+    week.lake.files("raw_loads")[0].unlink()
+    known: list[list[str]] = []
+    append = week.lake.append
+
+    def append_and_look(table: str, data: Any, name: str | None = None) -> Path:
+        if table == "requested_cutoffs":
+            known.append(week.lake.names("raw_loads"))
+        return append(table, data, name)
+
+    week.lake.append = append_and_look  # type: ignore[method-assign]
+    carry_out(week)
+    assert known == [[load.load_id]]
 
 
 def test_new_data_after_the_exports_changes_nothing(tmp_path: Path, whole: World) -> None:
