@@ -61,7 +61,11 @@ def init_project(folder: Path) -> NewProject:
     files = list(project_files(source))
     try:
         if folder.exists() and not folder.is_dir():
-            raise UserError("A project needs a folder; this is a file.", where=str(folder))
+            raise UserError(
+                "A project needs a folder; this is a file.",
+                where=str(folder),
+                fix="Name a new folder.",
+            )
         if folder.is_dir() and (found := sorted(path.name for path in folder.iterdir())):
             raise UserError(
                 f"The folder is not empty: it has {', '.join(found[:3])}"

@@ -153,6 +153,19 @@ def test_a_missing_project_hides_nothing(tmp_path: Path, monkeypatch: pytest.Mon
     assert len(found.checks) == 8
 
 
+def test_a_project_of_another_version_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "dbt_project.yml").write_text(
+        'version: "0.0.1"\nvars:\n  prediction_length: 7\n', encoding="utf-8"
+    )
+    monkeypatch.setenv("SALESCAST_PROJECT_DIR", str(tmp_path))
+    found = examine()
+    assert "dbt project" in found.names("warning")
+    assert "is of version 0.0.1" in found.told("dbt project")
+    assert "salescast init" in found.told("dbt project")
+
+
 @pytest.mark.parametrize("below", ["", "deeper"])
 def test_a_home_that_cannot_be_written_is_told(
     below: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
