@@ -101,7 +101,7 @@ def _train(container: Container, **settings: str) -> int:
     """Train with no more than what every algorithm takes."""
     of_deepar = "context_length", "epochs", "mini_batch_size", "num_cells", "num_batches_per_epoch"
     none = dict.fromkeys((*of_deepar, "lags"))
-    return container.train(make_lines(), test=make_lines(), **none, **settings)
+    return container.train(make_lines(), test=make_lines(), **{**none, **settings})
 
 
 def test_an_algorithm_goes_the_whole_way(
