@@ -132,7 +132,18 @@ def _context(week: Week, run: RunRecord) -> Context:
             where=f"run {run.run_id}",
             fix=f"Put [{run.model_id}] back, or start a new batch: salescast run.",
         )
-    needs = recipe.needs(model)
+    needs = set(recipe.needs(model))
+    needed = {
+        each.model_id: each
+        for each in record.runs
+        if each.cutoff_date == run.cutoff_date and each.model_id in needs
+    }
+    if missing := sorted(needs - set(needed)):
+        raise UserError(
+            f"The model {run.model_id} needs {', '.join(missing)}, of which this batch has no run.",
+            where=f"run {run.run_id}",
+            fix="Start a new batch: salescast run.",
+        )
     vintages = landed_until_sql(week.lake, run.cutoff_date) if recipe.vintages else None
     return Context(
         warehouse=week.warehouse,
@@ -143,11 +154,7 @@ def _context(week: Week, run: RunRecord) -> Context:
         batch_id=record.batch_id,
         code_version=week.code_version,
         asked_trained_model=record.trained_model_id,
-        needed={
-            each.model_id: each
-            for each in record.runs
-            if each.cutoff_date == run.cutoff_date and each.model_id in needs
-        },
+        needed=needed,
         vintages=vintages,
         duckdb_config=week.duckdb_config,
     )

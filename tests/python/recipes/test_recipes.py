@@ -189,6 +189,15 @@ def test_a_run_waits_for_what_it_needs(tmp_path: Path) -> None:
     assert "salescast load" in str(caught.value)
 
 
+@pytest.mark.usefixtures("total")
+def test_a_batch_that_was_begun_without_what_is_needed_now_says_so(tmp_path: Path) -> None:
+    alone = WITH_TOTAL | {"total": Model("total", "total", {"of": []})}
+    world = begin(tmp_path, models=[alone["snaive_52"], alone["total"]])
+    kill_at(world, lambda call: call[0] == "export_baseline", alone)
+    with pytest.raises(UserError, match="total needs deepar, of which this batch has no run"):
+        carry_out(open_week(world, WITH_TOTAL))
+
+
 def test_a_model_that_left_models_toml_says_what_to_do(tmp_path: Path) -> None:
     world = begin(tmp_path)
     kill_at(world, lambda call: call[0] == "transform")

@@ -191,6 +191,55 @@ def test_a_relation_with_missing_weeks_is_refused(work: Work) -> None:
     assert work.lake.files("forecasts") == []
 
 
+@pytest.mark.parametrize(
+    ("value", "bound", "landed"),
+    [("1.23456789", 0.0, 1.23457), ("-5.00000123", 0.0, 0.0), ("-5.00000123", None, -5.0)],
+)
+def test_rows_that_a_recipe_computed_are_rounded_and_bounded(
+    work: Work, value: str, bound: float | None, landed: float
+) -> None:
+    land_computed(work, value, bound)
+    [row] = work.rows("1:a")
+    assert {row[column] for column in ("mean", *COLUMNS)} == {landed}
+
+
+@pytest.mark.parametrize("value", ["'inf'", "'-inf'", "'nan'", "null"])
+@pytest.mark.parametrize("bound", [0.0, None])
+def test_computed_rows_that_are_not_finite_are_refused(
+    work: Work, value: str, bound: float | None
+) -> None:
+    with pytest.raises(RunError, match="a number that is missing or not finite"):
+        land_computed(work, value, bound)
+    assert work.lake.files("forecasts") == []
+
+
+def land_computed(work: Work, value: str, bound: float | None) -> None:
+    values = ", ".join(f"cast({value} as double) as {column}" for column in ("mean", *COLUMNS))
+    rows = work.files.work / "rows.parquet"
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"copy (select '1:a' as item_id, 1 as horizon_weeks, {values}) to '{rows}'"
+        )
+    run = a_run("sql").model_copy(update={"prediction_length": 1})
+    land_run(
+        work.lake,
+        run,
+        Forecasts(rows=rows),
+        batch_id="b1",
+        lower_bound=bound,
+        facts=FACTS,
+        fallback_list=work.files.fallback_items,
+    )
+
+
+def test_forecasts_are_rows_or_answers(work: Work) -> None:
+    for wrong in ({}, {"rows": work.files.work, "answers": work.files.work}):
+        with pytest.raises(ValueError, match="either rows or answers"):
+            Forecasts(**wrong)
+    with pytest.raises(ValueError, match="come with their items"):
+        Forecasts(answers=work.files.work)
+
+
 def test_landing_twice_changes_nothing(work: Work) -> None:
     work.fill([answer("1:a")], naive=["1:a", "1:new"])
     first = work.land()
