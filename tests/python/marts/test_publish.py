@@ -42,15 +42,7 @@ def old_python(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> P
     if not made.exists():
         for command in (
             [sys.executable, "-m", "venv", "--clear", str(folder)],
-            [
-                str(python),
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--only-binary=:all:",
-                f"duckdb=={line}.*",
-            ],
+            [*install, f"duckdb=={line}.*"],
         ):
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
