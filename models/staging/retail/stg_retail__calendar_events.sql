@@ -22,7 +22,7 @@ source_settings as (
 
 newest as (
 
-    select max(settings_id) as settings_id from settings
+    {{ newest_settings('settings') }}
 
 ),
 

@@ -8,7 +8,7 @@ settings as (
 
 newest as (
 
-    select max(settings_id) as settings_id from settings
+    {{ newest_settings('settings') }}
 
 ),
 
