@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from end_to_end.home import Home
 
 from salescast.marts.measures import MEASURES, measure_columns
+from support.home import Home
 
 from .conftest import not_run
 
@@ -42,15 +42,7 @@ def old_python(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> P
     if not made.exists():
         for command in (
             [sys.executable, "-m", "venv", "--clear", str(folder)],
-            [
-                str(python),
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--only-binary=:all:",
-                f"duckdb=={line}.*",
-            ],
+            [*install, f"duckdb=={line}.*"],
         ):
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
