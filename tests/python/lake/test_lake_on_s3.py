@@ -16,7 +16,6 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from test_lake import files_no_larger_than
 
 from salescast.errors import RunError, UserError
 from salescast.forecaster.local import LocalForecaster
@@ -32,6 +31,8 @@ from salescast.lake.trained_models import (
 from salescast.s3 import Prefix, open_prefix
 from salescast.settings import load_settings
 from support.s3_server import BUCKET, S3Server, Wire
+
+from .test_lake import files_no_larger_than
 
 MOMENT = datetime(2026, 11, 22, 13, 14, 15, 123000)
 CHAMPION = {

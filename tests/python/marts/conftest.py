@@ -7,8 +7,9 @@ from datetime import date
 from typing import NoReturn
 
 import pytest
-from end_to_end.home import REPOSITORY, Home
-from end_to_end.sources import amount, weeks, write_csv, write_mapping
+
+from support.home import REPOSITORY, Home
+from support.sources import amount, weeks, write_csv, write_mapping
 
 SATURDAY = date(2023, 1, 7)
 

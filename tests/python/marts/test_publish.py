@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from end_to_end.home import Home
 
 from salescast.marts.measures import MEASURES, measure_columns
+from support.home import Home
 
 from .conftest import not_run
 

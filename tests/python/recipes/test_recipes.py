@@ -15,7 +15,7 @@ from salescast.recipes import STEPS, Model, find_recipe, recipe_names, steps_of
 from salescast.recipes.catalogue import choose_models, read_models
 from salescast.week.batch import RunRecord
 from salescast.week.run import carry_out
-from small_week import (
+from support.small_week import (
     HORIZON,
     ITEMS,
     MODELS,

@@ -23,7 +23,7 @@ from salescast.warehouse import Landed
 from salescast.week.batch import Batch, BatchRecord, read_record
 from salescast.week.export import RunFiles
 from salescast.week.run import Week, carry_out
-from small_week import (
+from support.small_week import (
     FIRST,
     HORIZON,
     ITEMS,
