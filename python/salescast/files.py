@@ -17,10 +17,9 @@ def whole_file(path: Path, *, shared: bool = False) -> Iterator[Path]:
     old file stays and the temporary one goes.
 
     Args:
-        path: The file; its folder is made.
+        path: The file, in a folder that exists.
         shared: Whether other processes may write the same file at this moment.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     unique = f".{secrets.token_hex(4)}" if shared else ""
     part = path.with_name(f".{path.name}{unique}.part")
     part.unlink(missing_ok=True)

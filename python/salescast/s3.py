@@ -143,6 +143,7 @@ class Prefix:
         Raises:
             RunError: There is no such object, or the connection broke again and again.
         """
+        to.parent.mkdir(parents=True, exist_ok=True)
         try:
             # A reader, who holds no lock, may copy the same object at this moment.
             with whole_file(to, shared=True) as part, part.open("wb") as file:

@@ -97,6 +97,7 @@ def publish_files(tables: Sequence[UnloadedTable], marts: Path, *, config: dict[
 @contextmanager
 def _new_file(marts: Path, config: dict[str, Any]) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with an empty database `published`, which replaces the file at the end."""
+    marts.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(marts) as part:
         log = part.with_name(f"{part.name}.wal")
         log.unlink(missing_ok=True)

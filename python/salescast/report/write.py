@@ -48,6 +48,7 @@ def write_report(marts: Path, out: Path, *, schema: str = "salescast") -> Path:
                 fix="Publish them again with this version: `salescast build`.",
             ) from error
     try:
+        out.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(out) as unfinished:
             unfinished.write_text(render(page), encoding="utf-8")
     except OSError as error:

@@ -147,6 +147,7 @@ class Batch:
 
     def save(self) -> None:
         """Write the record in one rename."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         with whole_file(self.folder / "batch.json") as part:
             part.write_text(self.record.model_dump_json(indent=2) + "\n", encoding="utf-8")
 

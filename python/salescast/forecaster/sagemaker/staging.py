@@ -84,6 +84,7 @@ def join_output(prefix: Prefix, inputs: list[str], to: Path) -> None:
             fix="`salescast run --resume` forecasts once more.",
         )
     folder = to.parent / "parts"
+    to.parent.mkdir(parents=True, exist_ok=True)
     prefix.download_all([found[name] for name in wanted], folder)
     with whole_file(to) as joined, joined.open("wb") as file:
         for name in wanted:
