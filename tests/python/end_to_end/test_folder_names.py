@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .home import Home
-from .project import project_with_tiny_model
+from support.home import Home
+from support.project import project_with_tiny_model
 
 
 def test_the_chain_works_in_folders_of_any_name(tmp_path: Path) -> None:
