@@ -689,8 +689,9 @@ _single_step("load", "Check and land the forecasts of a batch's runs.")
 
 
 @cli.command(epilog=_example("salescast demo"))
+@click.option("--model", "model_id", help="Forecast by this model; deepar when left out.")
 @_json_option
-def demo(as_json: bool) -> None:
+def demo(model_id: str | None, as_json: bool) -> None:
     """Try everything on made-up data: simulate, ingest, run, report."""
     settings = _settings()
     from salescast.forecaster import open_forecaster
@@ -703,14 +704,15 @@ def demo(as_json: bool) -> None:
         summary = write(data)
         click.echo(f"simulate: {summary.n_series:,} series in {data}", err=True)
     _ingest(settings, data, "demo")
-    names: tuple[str, ...] = (DEEPAR,)
-    try:
-        forecaster = open_forecaster(settings)
-        forecaster.check_ready()
-        forecaster.check_model(read_models(settings.project / "models.toml")[DEEPAR])
-    except UserError as error:
-        click.echo(f"Without DeepAR: {error}", err=True)
-        names = (SNAIVE,)
+    names = (model_id or DEEPAR,)
+    if model_id is None:
+        try:
+            forecaster = open_forecaster(settings)
+            forecaster.check_ready()
+            forecaster.check_model(read_models(settings.project / "models.toml")[DEEPAR])
+        except UserError as error:
+            click.echo(f"Without DeepAR: {error}", err=True)
+            names = (SNAIVE,)
     _start(Asked("run", model_names=names, backtests=1), as_json)
     from salescast.report import write_report
 

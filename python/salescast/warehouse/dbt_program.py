@@ -7,21 +7,32 @@ time of a build on Athena.
 
 from __future__ import annotations
 
+import importlib.util
 import threading
 from collections.abc import Callable
 from functools import cache, wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import boto3
-import botocore.session
 from dbt.cli.main import cli
+
+if TYPE_CHECKING:
+    import boto3
 
 
 def main() -> None:
     """Do what `dbt` does."""
+    # DuckDB does without the extra aws.
+    if importlib.util.find_spec("boto3"):
+        _make_clients_once()
+    cli()
+
+
+def _make_clients_once() -> None:
+    import boto3
+    import botocore.session
+
     botocore.session.create_loader = cache(botocore.session.create_loader)
     boto3.Session.client = _made_once(boto3.Session.client)  # type: ignore[method-assign]
-    cli()
 
 
 def _made_once(make: Callable[..., Any]) -> Callable[..., Any]:
