@@ -1,31 +1,50 @@
-# Two commands for a newcomer: `make demo` and `make test`. Both make the environment first.
+# Three commands for a newcomer: `make quick`, `make demo` and `make test`. Each makes the environment that it needs.
 
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+BASE := $(VENV)/.base
 STAMP := $(VENV)/.installed
+OLD_DBT := var/dbt-1.11
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: help install wheel demo test test-long lint lint-athena types dbt pytest lock clean
+# $(call make_venv,FOLDER,LOCK,EDITABLE PACKAGES): --no-deps, since a lock is complete and nothing outside it can come in.
+ifdef UV
+define make_venv
+	uv venv --quiet --allow-existing --python $(PYTHON) $(1)
+	uv pip install --quiet --python $(1)/bin/python --require-hashes --no-deps -r $(2)
+	uv pip install --quiet --python $(1)/bin/python --no-deps --no-build-isolation $(3)
+endef
+else
+define make_venv
+	$(PYTHON) -m venv $(1)
+	$(1)/bin/python -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes --no-deps -r $(2)
+	$(1)/bin/python -m pip install --quiet --no-compile --disable-pip-version-check --no-deps --no-build-isolation $(3)
+endef
+endif
+
+.PHONY: help quick install wheel demo check test test-unit test-end-to-end test-sagemaker test-athena test-long lint \
+	lint-workflows slim lint-athena types dbt dbt-1.11 lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+	@grep -hE '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9.-]+):.*## /\1\t/' | expand -t 14
+
+quick: $(BASE) ## a first look without PyTorch: simulate a chain, forecast it by the seasonal naive, write a report
+	SALESCAST_HOME=$${SALESCAST_HOME:-var/demo} $(BIN)/salescast demo --model snaive_52
+	@echo "\`make demo\` adds DeepAR to the same chain."
+
+$(BASE): requirements-base.lock pyproject.toml
+	@echo "making $(VENV) from requirements-base.lock (450 MB on disk)"
+	$(call make_venv,$(VENV),requirements-base.lock,--editable .)
+	@touch $@
 
 install: $(STAMP) ## make .venv from requirements.lock
 
-# --no-deps: the lock is complete, so nothing outside it can come in.
+# The base is a part of it.
 $(STAMP): requirements.lock pyproject.toml packages/local-aws/pyproject.toml
 	@echo "making $(VENV) from requirements.lock (about 3.2 GB to download the first time, 6.2 GB on disk)"
-ifdef UV
-	uv venv --quiet --allow-existing --python $(PYTHON) $(VENV)
-	uv pip install --quiet --python $(BIN)/python --require-hashes --no-deps -r requirements.lock
-	uv pip install --quiet --python $(BIN)/python --no-deps --editable . --editable packages/local-aws
-else
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . --editable packages/local-aws
-endif
-	@touch $@
+	$(call make_venv,$(VENV),requirements.lock,--editable . --editable packages/local-aws)
+	@touch $(BASE) $@
 
 wheel: install ## build dist/salescast-*.whl with the dbt project in it
 	rm -rf dist build
@@ -38,15 +57,42 @@ endif
 demo: install ## simulate a chain, forecast it, show the accuracy and write a report
 	SALESCAST_HOME=$${SALESCAST_HOME:-var/demo} $(BIN)/salescast demo
 
-test: install lint lint-athena types dbt pytest ## everything that CI runs
+FAST := not (athena or sagemaker or dbt or torch)
+PYTEST := $(BIN)/pytest --numprocesses 2 --dist loadgroup
 
-test-long: install ## kills and faults in all their cases, Walmart on Athena (about two hours); keeps the result in benchmarks/results/
+check: install ## the loop: style, static types, and the tests that need neither dbt, PyTorch nor a local AWS
+	$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint types
+	$(PYTEST) -m "$(FAST)"
+
+test: install ## everything that CI runs
+	$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint lint-athena types dbt
+	$(PYTEST)
+
+test-unit: install ## the tests of make check
+	$(PYTEST) -m "$(FAST)"
+
+test-end-to-end: install dbt ## the tests that build a warehouse or train
+	$(PYTEST) -m "(dbt or torch) and not (athena or sagemaker)"
+
+test-sagemaker: install ## the tests on the local SageMaker
+	$(PYTEST) -m sagemaker
+
+test-athena: install ## the tests on the local Athena (Maven fetches Trino once)
+	$(PYTEST) -m athena
+
+test-long: install dbt-1.11 ## the older dbt, kills and faults in all their cases, Walmart on Athena (about two hours); keeps the result in benchmarks/results/
 	$(BIN)/python scripts/test_long.py
 
 lint: install ## SQL and Python style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/sqlfluff lint --disable-progress-bar models tests
+
+lint-workflows: ## the workflow files (needs Go)
+	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+
+slim: install ## dbt build of what the commit BASE and the files here differ in, and what comes after it
+	scripts/slim_build.sh $(or $(BASE_COMMIT),origin/main)
 
 lint-athena: install ## the statements that Athena gets: syntax, functions, types, length
 	$(BIN)/python scripts/lint_athena.py
@@ -60,13 +106,30 @@ dbt: install ## dbt build on an empty home, twice, with all data and unit tests
 	SALESCAST_HOME=var/test-dbt $(BIN)/dbt build --target-path var/test-dbt/target --log-path var/test-dbt/logs --profiles-dir . --quiet
 	SALESCAST_HOME=var/test-dbt $(BIN)/dbt build --target-path var/test-dbt/target --log-path var/test-dbt/logs --profiles-dir . --quiet
 
-pytest: install ## Python tests and the end-to-end run
-	$(BIN)/pytest
+# Beside requirements.lock, which has the newest dbt, the oldest that pyproject.toml allows.
+dbt-1.11: $(OLD_DBT)/.installed ## the same on dbt 1.11: an empty home, and one with a chain and its forecasts
+	rm -rf var/test-dbt-1.11
+	mkdir -p var/test-dbt-1.11/empty
+	$(OLD_DBT)/bin/dbt --version | grep -F 'installed: 1.11.'
+	SALESCAST_HOME=var/test-dbt-1.11/empty $(OLD_DBT)/bin/dbt build --target-path var/test-dbt-1.11/target --log-path var/test-dbt-1.11/logs --profiles-dir . --quiet
+	SALESCAST_HOME=var/test-dbt-1.11/landed $(OLD_DBT)/bin/salescast demo --model snaive_52
+	SALESCAST_HOME=var/test-dbt-1.11/landed $(OLD_DBT)/bin/dbt build --target-path var/test-dbt-1.11/target --log-path var/test-dbt-1.11/logs --profiles-dir . --quiet
 
-lock: ## write requirements.lock again from both pyproject.toml, and the image's requirements
-	uv pip compile pyproject.toml packages/local-aws/pyproject.toml --extra deepar --extra dev --universal --generate-hashes --python-version 3.11 \
-		--no-annotate --no-header --no-emit-index-url --quiet --output-file requirements.lock
+$(OLD_DBT)/.installed: requirements-dbt-1.11.lock pyproject.toml
+	$(call make_venv,$(OLD_DBT),requirements-dbt-1.11.lock,--editable .)
+	@touch $@
+
+# What is left out downloads a program from elsewhere when it is installed; dbt asks for it only with --use-v2-parser.
+COMPILE = uv pip compile pyproject.toml --universal --generate-hashes --python-version 3.11 --no-annotate --no-header \
+	--no-emit-index-url --no-emit-package dbt-core-experimental-parser --quiet
+
+# setuptools builds the package itself; the other two locks take the versions of requirements.lock.
+lock: ## write the locks again from both pyproject.toml, and the image's requirements
+	$(COMPILE) packages/local-aws/pyproject.toml --extra aws --extra deepar --extra dev --output-file requirements.lock
+	echo 'setuptools>=77' | $(COMPILE) - --constraint requirements.lock --output-file requirements-base.lock
+	cp requirements-base.lock requirements-dbt-1.11.lock
+	printf 'setuptools>=77\ndbt-core<1.12\n' | $(COMPILE) - --output-file requirements-dbt-1.11.lock
 	$(PYTHON) scripts/lock_image.py
 
-clean: ## remove the environment; homes under var/ stay
-	rm -rf $(VENV)
+clean: ## remove the environments; homes under var/ stay
+	rm -rf $(VENV) $(OLD_DBT)

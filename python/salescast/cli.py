@@ -694,14 +694,15 @@ _single_step("load", "Check and land the forecasts of a batch's runs.")
 
 
 @cli.command(epilog=_example("salescast demo"))
+@click.option("--model", "model_id", help="Forecast by this model; deepar when left out.")
 @_json_option
-def demo(as_json: bool) -> None:
+def demo(model_id: str | None, as_json: bool) -> None:
     """Try everything on made-up data: simulate, ingest, run, report."""
     settings = _settings()
     from salescast.console import ConsoleProgress
 
     with ConsoleProgress() as progress:
-        result = commands.demo(settings, progress=progress)
+        result = commands.demo(settings, model_id, progress=progress)
     _tell_batch(result, as_json)
     path = commands.report(settings)
     click.echo(f"Report written: {path}", err=as_json)

@@ -414,15 +414,19 @@ def prune(
     return removals
 
 
-def demo(settings: Settings, *, progress: CommandProgress = SILENT) -> BatchResult:
-    """Simulate a chain, land it and run its week, without DeepAR where that cannot work.
+def demo(
+    settings: Settings, model_id: str | None = None, *, progress: CommandProgress = SILENT
+) -> BatchResult:
+    """Simulate a chain, land it and run its week.
+
+    Args:
+        settings: The settings.
+        model_id: The model; None for DeepAR, or the seasonal naive where DeepAR cannot work.
+        progress: Told what is done.
 
     Raises:
         SalescastError: A step failed, or another command holds a lock.
     """
-    from salescast.forecaster import open_forecaster
-    from salescast.recipes import SNAIVE
-    from salescast.recipes.catalogue import DEEPAR, read_models
     from salescast.simulate import simulate
     from salescast.week.plan import Asked
 
@@ -431,7 +435,16 @@ def demo(settings: Settings, *, progress: CommandProgress = SILENT) -> BatchResu
         summary = simulate(data)
         progress.say(f"simulate: {summary.n_series:,} series in {data}")
     ingest(settings, data, "demo", progress=progress)
-    names: tuple[str, ...] = (DEEPAR,)
+    if model_id is None:
+        model_id = _model_for_demo(settings, progress)
+    return start(settings, Asked("run", model_names=(model_id,), backtests=1), progress=progress)
+
+
+def _model_for_demo(settings: Settings, progress: CommandProgress) -> str:
+    from salescast.forecaster import open_forecaster
+    from salescast.recipes import SNAIVE
+    from salescast.recipes.catalogue import DEEPAR, read_models
+
     try:
         forecaster = open_forecaster(settings)
         forecaster.check_ready()
@@ -439,8 +452,8 @@ def demo(settings: Settings, *, progress: CommandProgress = SILENT) -> BatchResu
         forecaster.check_model(DEEPAR, deepar.settings.get("extensions", {}))
     except UserError as error:
         progress.say(f"Without DeepAR: {error}")
-        names = (SNAIVE,)
-    return start(settings, Asked("run", model_names=names, backtests=1), progress=progress)
+        return SNAIVE
+    return DEEPAR
 
 
 def _carry_out(

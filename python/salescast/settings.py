@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 from collections.abc import Mapping
@@ -225,6 +226,7 @@ def load_settings(**values: Any) -> Settings:
             fix=f"{first['msg']}.",
         ) from error
     _check_places(settings)
+    _check_libraries(settings)
     return settings
 
 
@@ -266,6 +268,19 @@ def _check_places(settings: Settings) -> None:
                     where="environment",
                     fix="Give each a prefix of its own, side by side.",
                 )
+
+
+def _check_libraries(settings: Settings) -> None:
+    """Refuse what is on AWS where AWS's libraries are not installed."""
+    asked = [f"SALESCAST_TARGET={settings.target}"] if settings.target == "athena" else []
+    if settings.forecaster == "sagemaker":
+        asked.append(f"SALESCAST_FORECASTER={settings.forecaster}")
+    if asked and not importlib.util.find_spec("boto3"):
+        raise UserError(
+            "The libraries of AWS are not installed.",
+            where=", ".join(asked),
+            fix="Run `make install`, or install the package with its extra aws.",
+        )
 
 
 def _check_are_places(places: Mapping[str, str]) -> None:

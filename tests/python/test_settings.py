@@ -156,3 +156,21 @@ def test_the_repository_is_found_from_the_package(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert (load_settings().project / "models.toml").is_file()
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"SALESCAST_TARGET": "athena", "SALESCAST_LAKE": "s3://bucket/lake"},
+        {"SALESCAST_FORECASTER": "sagemaker"},
+    ],
+)
+def test_without_the_extra_aws_nothing_of_aws_is_begun(
+    variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match="AWS") as caught:
+        load_settings()
+    assert "extra aws" in str(caught.value.fix)

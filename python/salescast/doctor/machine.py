@@ -22,7 +22,7 @@ from salescast.settings import Settings
 
 _TOLD = {
     "dev": ("dbt-core", "dbt-duckdb", "duckdb", "pyarrow"),
-    "athena": ("dbt-core", "dbt-athena-community", "boto3", "duckdb", "pyarrow"),
+    "athena": ("dbt-core", "dbt-athena", "boto3", "duckdb", "pyarrow"),
 }
 _LEAST_FREE_DISK = 2e9
 _CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
@@ -63,8 +63,9 @@ def _versions(target: str) -> Outcome:
     if not SpecifierSet(about["Requires-Python"]).contains(python):
         wrong.append(f"Python is {python}, needed is {about['Requires-Python']}")
     for each in asked:
-        # What belongs to an extra is checked by whoever needs it.
-        if each.marker and not each.marker.evaluate({"extra": ""}):
+        # What belongs to another extra is checked by whoever needs it.
+        extra = "aws" if target == "athena" else ""
+        if each.marker and not each.marker.evaluate({"extra": extra}):
             continue
         try:
             version = metadata.version(each.name)

@@ -9,31 +9,42 @@ time of a build on Athena.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from functools import cache, wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import boto3
-import botocore.session
 from dbt.cli.main import cli
 
 from salescast.warehouse.parsed_project import VARIABLE, ParsedProject
 
+if TYPE_CHECKING:
+    import boto3
+
 
 def main() -> None:
     """Do what `dbt` does."""
-    botocore.session.create_loader = cache(botocore.session.create_loader)
-    boto3.Session.client = _made_once(boto3.Session.client)  # type: ignore[method-assign]
+    # DuckDB does without the extra aws.
+    if importlib.util.find_spec("boto3"):
+        _make_clients_once()
     arguments = sys.argv[1:]
     project, target = _value("--project-dir", arguments), _value("--target-path", arguments)
     if project is None or target is None:
         cli()
         return
     _with_kept_parse(arguments, Path(project), Path(target))
+
+
+def _make_clients_once() -> None:
+    import boto3
+    import botocore.session
+
+    botocore.session.create_loader = cache(botocore.session.create_loader)
+    boto3.Session.client = _made_once(boto3.Session.client)  # type: ignore[method-assign]
 
 
 def _with_kept_parse(arguments: Sequence[str], project: Path, target: Path) -> None:
