@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from dbt.cli.main import cli
 
-from salescast.warehouse.parsed_project import VARIABLE, ParsedProject
+from salescast.warehouse.dbt import PARSED_PROJECTS
+from salescast.warehouse.parsed_project import ParsedProject
 
 if TYPE_CHECKING:
     import boto3
@@ -49,7 +50,7 @@ def _make_clients_once() -> None:
 
 def _with_kept_parse(arguments: Sequence[str], project: Path, target: Path) -> None:
     """Give a command the parse of before; where there is none, keep the one that it makes."""
-    shared = os.environ.get(VARIABLE)
+    shared = os.environ.get(PARSED_PROJECTS)
     parsed = ParsedProject(project, Path(shared or target))
     manifest = parsed.read()
     written = target / "manifest.json"

@@ -19,9 +19,6 @@ import yaml
 from dbt.constants import DEFAULT_ENV_PLACEHOLDER
 from dbt.contracts.graph.manifest import Manifest
 
-VARIABLE = "SALESCAST_PARSED_PROJECTS"
-"""A folder that several homes share; without it each home keeps its own."""
-
 _PREFIX = "parsed-"
 _FOLDERS = {
     "model-paths": ["models"],

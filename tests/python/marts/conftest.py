@@ -13,21 +13,12 @@ from support.sources import amount, weeks, write_csv, write_mapping
 
 SATURDAY = date(2023, 1, 7)
 
-_not_run: list[str] = []
-
 
 def not_run(reason: str) -> NoReturn:
     """Skip a test so that nobody takes it for passed; on CI it fails."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
-    _not_run.append(reason)
     pytest.skip(f"NOT RUN: {reason}")
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    for reason in _not_run:
-        terminalreporter.section("Published marts", sep="!", red=True, bold=True)
-        terminalreporter.line(f"NOT RUN: {reason}", red=True)
 
 
 @pytest.fixture(scope="package")
