@@ -20,6 +20,8 @@ from salescast.settings import Settings, load_settings
 from salescast.simulate import simulate
 from salescast.week.plan import Asked
 
+pytestmark = pytest.mark.dbt
+
 NAIVE = Asked("run", horizon=4, model_names=["snaive_52"], backtests=1)
 
 Write = Callable[[Settings, bool], object]
@@ -252,7 +254,7 @@ def test_nothing_of_a_terminal_is_imported() -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("salescast")
     }
-    assert {"salescast.simulate", "salescast.report", "salescast.lock"} <= named
+    assert {"salescast.simulate", "salescast.report", "salescast.lake.lock"} <= named
     code = f"import sys, salescast.commands, {', '.join(sorted(named))}; print(*sys.modules)"
     modules = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True

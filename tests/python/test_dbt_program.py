@@ -5,10 +5,18 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.dbt
+
 COUNT = """
 import sys
+
+import pytest
 import boto3
 import botocore.loaders
+import pytest
+
 from salescast.warehouse import dbt_program
 
 read = []

@@ -18,6 +18,8 @@ from salescast.settings import Settings, load_settings
 from salescast.warehouse.dbt import DbtProject, dbt_build
 from salescast.warehouse.duckdb import DuckDBWarehouse
 
+pytestmark = pytest.mark.dbt
+
 REPO = Path(__file__).parents[2]
 # Neither a default of the profile nor what this machine has.
 N_THREADS = 3

@@ -14,6 +14,8 @@ from salescast.forecaster import TrainingJob, TransformJob
 from salescast.forecaster.local import LocalForecaster
 from salescast.quantiles import QUANTILES
 
+pytestmark = pytest.mark.torch
+
 PROGRAM = """
 import json, os, sys
 from pathlib import Path

@@ -17,11 +17,11 @@ LAYERS = [
         "the ground: errors, settings, processes, AWS",
         [
             *("", "errors", "settings", "child", "aws", "s3", "files", "sql_text", "quantiles"),
-            *("problems", "mapping", "progress", "console"),
+            *("problems", "mapping", "progress", "console", "dbt_project", "project_files"),
         ],
     ),
     ("the program that a container runs", ["deepar", "container"]),
-    ("the lake: tables, trained models, locks", ["lake", "lake_settings"]),
+    ("the lake: tables, settings, trained models, locks", ["lake"]),
     ("the warehouse and what it publishes", ["warehouse", "marts"]),
     ("where models are trained and asked", ["forecaster"]),
     ("landing what a user brings", ["ingest"]),
@@ -36,6 +36,7 @@ LAYERS = [
         [
             *("commands", "status", "simulate", "report", "dashboard", "doctor", "prune"),
             "events",
+            "init_project",
         ],
     ),
     ("options and printing", ["cli", "__main__"]),

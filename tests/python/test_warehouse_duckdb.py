@@ -23,6 +23,8 @@ from salescast.warehouse import Cutoff
 from salescast.warehouse.duckdb import DuckDBWarehouse
 from salescast.warehouse.landed import read_lower_bound
 
+pytestmark = pytest.mark.dbt
+
 CUTOFF, EARLIER = date(2026, 10, 31), date(2026, 8, 1)
 
 TABLES = f"""

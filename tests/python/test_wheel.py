@@ -18,6 +18,8 @@ import pytest
 
 import salescast
 
+pytestmark = pytest.mark.dbt
+
 REPOSITORY = Path(__file__).parents[2]
 ROOT_FILES = ("dbt_project.yml", "models.toml", "profiles.yml", "selectors.yml")
 FOLDERS = ("macros/", "mappings/", "models/", "seeds/", "tests/")

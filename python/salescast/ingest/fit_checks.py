@@ -12,7 +12,7 @@ from salescast.ingest.landing import Landing
 from salescast.ingest.landing_sql import is_date, is_number
 from salescast.ingest.source_files import SourceFile
 from salescast.lake import Lake, StagedFile
-from salescast.lake_settings import newest_settings
+from salescast.lake.settings import newest_settings
 from salescast.mapping import WEEKDAYS, Mapping, TableMapping
 
 _OTHER_DATE_FORMATS = (

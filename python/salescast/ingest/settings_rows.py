@@ -7,7 +7,7 @@ import glob
 from salescast.ingest.clock import Clock
 from salescast.ingest.landing import Landing
 from salescast.lake import StagedFile
-from salescast.lake_settings import newest_settings
+from salescast.lake.settings import newest_settings
 from salescast.mapping import Level
 from salescast.sql_text import quoted_text
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 
 from salescast.lake import Lake
-from salescast.lake_settings import newest_settings
+from salescast.lake.settings import newest_settings
 from salescast.warehouse import Landed
 
 

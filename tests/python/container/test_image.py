@@ -17,6 +17,8 @@ import pytest
 from .conftest import SETTINGS
 from .lines import make_lines, write_lines
 
+pytestmark = pytest.mark.torch
+
 ROOT = Path(__file__).parents[3]
 IMAGE = ROOT / "deploy" / "image"
 REQUIREMENTS = ("requirements-common.txt", "requirements-cuda.txt")

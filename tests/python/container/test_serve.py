@@ -26,6 +26,8 @@ from salescast.container.serve import ServerSettings
 from .conftest import SETTINGS, Container
 from .lines import Lines, make_lines, write_lines
 
+pytestmark = pytest.mark.torch
+
 ROOT = Path(__file__).parents[3]
 ENTRY_POINTS = ROOT / "deploy" / "image" / "bin"
 JSON, JSON_LINES = "application/json", "application/jsonlines"

@@ -19,6 +19,8 @@ from salescast.container.paths import ContainerPaths
 from .conftest import Container
 from .lines import Lines, make_lines
 
+pytestmark = pytest.mark.torch
+
 
 def _weights(container: Container) -> dict[str, np.ndarray[Any, Any]]:
     (path,) = (container.root / "model").glob("*.npz")

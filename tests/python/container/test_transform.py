@@ -13,6 +13,8 @@ import pytest
 from .conftest import Container
 from .lines import Lines, make_lines
 
+pytestmark = pytest.mark.torch
+
 
 def _inference_lines() -> Lines:
     return [{"item_id": f"7:{number}", **line} for number, line in enumerate(make_lines(future=3))]

@@ -16,6 +16,8 @@ from salescast.container.records import read_records
 from ...conftest import SETTINGS, Container
 from ...lines import Lines, make_lines, write_lines
 
+pytestmark = pytest.mark.torch
+
 
 def _diverging() -> Lines:
     """After a context of zeros the scale is tiny and the scaled value no longer finite."""

@@ -24,6 +24,8 @@ from salescast.container.records import Record, parse_record
 from ...conftest import SETTINGS
 from ...lines import Lines, make_lines
 
+pytestmark = pytest.mark.torch
+
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:

@@ -22,6 +22,8 @@ from salescast.container.records import read_records
 from ...conftest import Container
 from ...lines import Lines, make_lines, write_lines
 
+pytestmark = pytest.mark.torch
+
 
 def _inference_lines() -> Lines:
     return [{"item_id": f"7:{number}", **line} for number, line in enumerate(make_lines(future=3))]

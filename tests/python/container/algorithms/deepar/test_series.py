@@ -18,6 +18,8 @@ from salescast.container.algorithms.deepar.series import (
 )
 from salescast.container.records import Record, parse_record
 
+pytestmark = pytest.mark.torch
+
 PAST, CONTEXT, WINDOW = 9, 5, 3
 MEAN, SCALE = 7.0, 2.5
 # One of exactly a window, one of a point more, and some with history; two over the same weeks.
