@@ -39,6 +39,8 @@ _LANES = {
 _ONE_WORKER = ("tests/python/on_athena", "tests/python/on_sagemaker", "tests/python/marts")
 
 
+# First, so that pytest-xdist finds the groups.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark tests by what they need, and keep those that share something in one process."""
     for item in items:
