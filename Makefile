@@ -58,7 +58,7 @@ demo: install ## simulate a chain, forecast it, show the accuracy and write a re
 	SALESCAST_HOME=$${SALESCAST_HOME:-var/demo} $(BIN)/salescast demo
 
 FAST := not (athena or sagemaker or dbt or torch)
-PYTEST := $(BIN)/pytest --numprocesses 2 --dist loadgroup
+PYTEST := $(BIN)/pytest
 
 check: install ## the loop: style, static types, and the tests that need neither dbt, PyTorch nor a local AWS
 	$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint types

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import tempfile
 from collections import Counter
 from collections.abc import Generator, Iterator
 
 import pytest
 
-from salescast.warehouse.dbt import PARSED_PROJECTS
 from support.s3_server import S3Server, running_s3_server
 
 LANES = ("athena", "sagemaker", "dbt", "torch")
 NOT_RUN = "Skipped: NOT RUN: "
 
 
-def pytest_configure(config: pytest.Config) -> None:
+def pytest_configure() -> None:
     # In the background of a shell script SIGINT is ignored, by all children too; tests send it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    # For all processes of this session, which inherit it; parsing takes longer than most builds.
-    if PARSED_PROJECTS not in os.environ:
-        folder = tempfile.TemporaryDirectory(prefix="salescast-parsed-")
-        os.environ[PARSED_PROJECTS] = folder.name
-        config.add_cleanup(folder.cleanup)
 
 
 # The long ones first, so that no worker is left alone with one at the end.

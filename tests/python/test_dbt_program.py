@@ -11,12 +11,8 @@ pytestmark = pytest.mark.dbt
 
 COUNT = """
 import sys
-
-import pytest
 import boto3
 import botocore.loaders
-import pytest
-
 from salescast.warehouse import dbt_program
 
 read = []

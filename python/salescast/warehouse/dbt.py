@@ -13,9 +13,6 @@ from salescast.child import Progress, run_child
 from salescast.errors import RunError
 from salescast.warehouse import BuildResult
 
-PARSED_PROJECTS = "SALESCAST_PARSED_PROJECTS"
-"""Names a folder of parsed projects that several homes share; without it each keeps its own."""
-
 _FAILED = {"error", "fail", "runtime error", "partial success"}
 _FINISHED_EVENTS = {
     "LogModelResult",

@@ -1,6 +1,4 @@
-"""dbt's own command line, parsed once and with AWS's clients made once: python -m …dbt_program.
-
-A project that was parsed before, and its profile, are taken as they are (`parsed_project`).
+"""dbt's own command line, with AWS's clients made once: python -m …warehouse.dbt_program.
 
 dbt-athena opens a session and a client for nearly every call. Each session would read and parse the
 models of the services anew, each client its rules of endpoints: more than half of the processor
@@ -10,18 +8,12 @@ time of a build on Athena.
 from __future__ import annotations
 
 import importlib.util
-import os
-import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache, wraps
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dbt.cli.main import cli
-
-from salescast.warehouse.dbt import PARSED_PROJECTS
-from salescast.warehouse.parsed_project import ParsedProject
 
 if TYPE_CHECKING:
     import boto3
@@ -32,12 +24,7 @@ def main() -> None:
     # DuckDB does without the extra aws.
     if importlib.util.find_spec("boto3"):
         _make_clients_once()
-    arguments = sys.argv[1:]
-    project, target = _value("--project-dir", arguments), _value("--target-path", arguments)
-    if project is None or target is None:
-        cli()
-        return
-    _with_kept_parse(arguments, Path(project), Path(target))
+    cli()
 
 
 def _make_clients_once() -> None:
@@ -46,34 +33,6 @@ def _make_clients_once() -> None:
 
     botocore.session.create_loader = cache(botocore.session.create_loader)
     boto3.Session.client = _made_once(boto3.Session.client)  # type: ignore[method-assign]
-
-
-def _with_kept_parse(arguments: Sequence[str], project: Path, target: Path) -> None:
-    """Give a command the parse of before; where there is none, keep the one that it makes."""
-    shared = os.environ.get(PARSED_PROJECTS)
-    parsed = ParsedProject(project, Path(shared or target))
-    manifest = parsed.read()
-    written = target / "manifest.json"
-    before = _modified(written)
-    try:
-        cli.main(arguments, prog_name="dbt", obj={"manifest": manifest, "callbacks": []})
-    finally:
-        # Written once the project is parsed, whatever becomes of the command then.
-        if manifest is None and _modified(written) != before:
-            parsed.keep(target / "partial_parse.msgpack")
-            if not shared:
-                parsed.forget_others()
-
-
-def _modified(path: Path) -> int | None:
-    return path.stat().st_mtime_ns if path.exists() else None
-
-
-def _value(option: str, arguments: Sequence[str]) -> str | None:
-    """The value of an option, given as the argument after it."""
-    if option not in arguments[:-1]:
-        return None
-    return arguments[arguments.index(option) + 1]
 
 
 def _made_once(make: Callable[..., Any]) -> Callable[..., Any]:

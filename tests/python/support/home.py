@@ -22,7 +22,6 @@ from salescast.settings import Settings, load_settings
 from salescast.warehouse.duckdb import DuckDBWarehouse
 from salescast.week.batch import BatchRecord, RunRecord, newest_folder, read_record
 from salescast.week.export import RunFiles
-from support.project import parsed_once
 
 REPOSITORY = Path(__file__).parents[3]
 HELD = "Another command is at work in this home"
@@ -46,7 +45,6 @@ class Home:
             "SALESCAST_THREADS": "2",
             "SALESCAST_MEMORY_LIMIT": "1GB",
             "PYTHONPATH": str(REPOSITORY / "python"),
-            **parsed_once(),
         }
 
     @property

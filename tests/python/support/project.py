@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-
-from salescast.warehouse.dbt import PARSED_PROJECTS
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -25,11 +22,6 @@ num_layers = 1
 num_batches_per_epoch = 2
 seed = 3
 """
-
-
-def parsed_once() -> dict[str, str]:
-    """The variable by which all homes of a test session parse a project once."""
-    return {PARSED_PROJECTS: os.environ[PARSED_PROJECTS]} if PARSED_PROJECTS in os.environ else {}
 
 
 def project_with_tiny_model(folder: Path) -> Path:

@@ -14,7 +14,6 @@ from typing import Any
 import boto3
 
 from local_aws.stack import Stack
-from support.project import parsed_once
 
 REPOSITORY = Path(__file__).parents[3]
 # For dbt, however it is started. Data tests write nothing and take a third of a build, so one build
@@ -44,7 +43,6 @@ class Athena:
         return {
             **os.environ,
             **self.stack.environment,
-            **parsed_once(),
             "SALESCAST_TARGET": "athena",
             "SALESCAST_HOME": str(self.folder),
             "SALESCAST_LAKE": f"s3://{self.stack.bucket}/{self.name}/lake",
