@@ -39,7 +39,7 @@ NOT_RUN = [
     (README, "export SALESCAST_FORECASTER=sagemaker", SAGEMAKER_WEEK),
     (README, "models/  ", "is a tree of folders"),
     (README, "salescast run --model snaive_52", "is a part of `salescast run --backtests 2`"),
-    ("CONTRIBUTING.md", "make install", IN_CI),
+    ("CONTRIBUTING.md", "make ", IN_CI),
     ("docs/athena.md", "export SALESCAST_TARGET=athena", ATHENA_WEEK),
     ("docs/athena.md", "python -m local_aws up", "starts Trino; so does on_athena/conftest.py"),
     ("docs/sagemaker.md", "export SALESCAST_FORECASTER=sagemaker", SAGEMAKER_WEEK),

@@ -37,7 +37,7 @@ READERS_FILES = (
 )
 """Files that a page tells its reader to make or to fetch."""
 
-VALUES = {"DATE": "2026-01-31", "N": "2", "SUITE": "kills"}
+VALUES = {"DATE": "2026-01-31", "N": "2"}
 """What stands for a placeholder whose value is parsed; others are any text."""
 
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
