@@ -59,17 +59,20 @@ demo: install ## simulate a chain, forecast it, show the accuracy and write a re
 
 FAST := not (athena or sagemaker or dbt or torch)
 PYTEST := $(BIN)/pytest
+# Only these in two processes: the others share servers and homes, and use both cores by themselves.
+FAST_TESTS := $(PYTEST) --numprocesses 2 --dist loadfile -m "$(FAST)"
 
 check: install ## the loop: style, static types, and the tests that need neither dbt, PyTorch nor a local AWS
 	$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint types
-	$(PYTEST) -m "$(FAST)"
+	$(FAST_TESTS)
 
 test: install ## everything that CI runs
 	$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint lint-athena types dbt
-	$(PYTEST)
+	$(FAST_TESTS)
+	$(PYTEST) -m "athena or sagemaker or dbt or torch"
 
 test-unit: install ## the tests of make check
-	$(PYTEST) -m "$(FAST)"
+	$(FAST_TESTS)
 
 test-end-to-end: install dbt ## the tests that build a warehouse or train
 	$(PYTEST) -m "(dbt or torch) and not (athena or sagemaker)"

@@ -10,7 +10,6 @@ import pytest
 
 from support.s3_server import S3Server, running_s3_server
 
-LANES = ("athena", "sagemaker", "dbt", "torch")
 NOT_RUN = "Skipped: NOT RUN: "
 
 
@@ -19,35 +18,23 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-# The long ones first, so that no worker is left alone with one at the end.
-_LANES = {
+LANE_OF_FOLDER = {
     "tests/python/on_athena": "athena",
     "tests/python/on_sagemaker": "sagemaker",
     "packages/local-aws/tests/sagemaker_jobs": "sagemaker",
     "tests/python/end_to_end": "dbt",
     "tests/python/marts": "dbt",
 }
-# Fixtures of these folders are one state that their tests share.
-_ONE_WORKER = ("tests/python/on_athena", "tests/python/on_sagemaker", "tests/python/marts")
+"""The mark that all tests of a folder have, by what they need; others carry theirs in the file."""
 
 
-# First, so that pytest-xdist finds the groups.
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark tests by what they need, and keep those that share something in one process."""
+    """Mark the tests of folders that need one thing."""
     for item in items:
         path = item.path.relative_to(config.rootpath)
-        for folder, lane in _LANES.items():
+        for folder, lane in LANE_OF_FOLDER.items():
             if path.is_relative_to(folder):
                 item.add_marker(lane)
-        shared = [folder for folder in _ONE_WORKER if path.is_relative_to(folder)]
-        item.add_marker(pytest.mark.xdist_group(shared[0] if shared else str(path)))
-    items.sort(key=_lane)
-
-
-def _lane(item: pytest.Item) -> int:
-    marks = [lane for lane in LANES if item.get_closest_marker(lane)]
-    return LANES.index(marks[0]) if marks else len(LANES)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -20,7 +20,7 @@ from support.project import TINY_MODEL
 from support.sources import write_csv
 from support.warehouse import NO_TESTS
 
-pytestmark = [pytest.mark.dbt, pytest.mark.torch, pytest.mark.xdist_group("docs")]
+pytestmark = [pytest.mark.dbt, pytest.mark.torch]
 
 README, OPERATIONS = "README.md", "docs/operations.md"
 SECTIONS = ("Your own data", "Adding things")

@@ -12,7 +12,7 @@ def test_the_chain_works_in_folders_of_any_name(tmp_path: Path) -> None:
     folder = tmp_path / 'Anna\'s "shops" of 50 %'
     home = Home(folder / "the home", project_with_tiny_model(folder / "the project"))
     data = folder / "the data"
-    home.command("simulate", data, "--stores", "1", "--departments", "2", "--weeks", "120")
+    home.command("simulate", data, "--stores", "1", "--departments", "2", "--weeks", "160")
     home.command("ingest", data, "--mapping", "demo")
     home.command("run", "--model", "tiny", "--horizon", "4")
     assert home.batch.status == "done"
