@@ -40,7 +40,9 @@
     Athena reads timestamps of files in milliseconds, so they are rounded here too.
 #}
 {% macro duckdb__create_lake_source(node, move) -%}
-    {%- set files = lake_path() ~ '/' ~ node.identifier ~ '/*.parquet' -%}
+    {#- A home may be named with what is a pattern to DuckDB, and would then show files of other homes. -#}
+    {%- set folder = lake_path() | replace('[', '[[]') | replace('*', '[*]') | replace('?', '[?]') -%}
+    {%- set files = folder ~ '/' ~ node.identifier ~ '/*.parquet' -%}
     {%- set quoted_files = "'" ~ files | replace("'", "''") ~ "'" -%}
     {%- set n_files = run_query('select count(*) from glob(' ~ quoted_files ~ ')').columns[0].values()[0] -%}
     {%- set scan = 'from read_parquet(' ~ quoted_files ~ ', union_by_name = true, hive_partitioning = false)' -%}

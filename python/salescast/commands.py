@@ -427,9 +427,12 @@ def demo(
     Raises:
         SalescastError: A step failed, or another command holds a lock.
     """
+    from salescast.recipes.catalogue import choose_models, read_models
     from salescast.simulate import simulate
     from salescast.week.plan import Asked
 
+    if model_id is not None:
+        choose_models(read_models(settings.project / "models.toml"), [model_id])
     data = settings.home / "demo"
     if not any(data.glob("sales.*")):
         summary = simulate(data)

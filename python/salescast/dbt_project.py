@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,15 @@ def find_project(asked: Path | None) -> Path:
         return asked
     here = Path.cwd()
     for folder in (here, *here.parents):
-        # Another dbt project may well be stood in: only ours is taken.
-        if (folder / DBT_PROJECT).is_file() and read_project(folder).get("name") == "salescast":
+        if (folder / DBT_PROJECT).is_file() and _is_ours(folder):
             return folder
     return own_project()
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a dbt project is salescast's: another one may well be stood in, whole or broken."""
+    text = (folder / DBT_PROJECT).read_text(encoding="utf-8", errors="replace")
+    return re.search(r"""^name:\s*['"]?salescast['"]?\s*(#.*)?$""", text, re.MULTILINE) is not None
 
 
 def own_project() -> Path:

@@ -260,3 +260,9 @@ def test_nothing_of_a_terminal_is_imported() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
     assert not {"click", "rich", "salescast.cli", "salescast.console"} & set(modules)
+
+
+def test_a_demo_of_an_unknown_model_lands_nothing(empty: Settings) -> None:
+    with pytest.raises(UserError, match="There is no model nope"):
+        commands.demo(empty, "nope")
+    assert not empty.home.exists()

@@ -94,14 +94,24 @@ def test_another_dbt_project_is_not_taken(tmp_path: Path, monkeypatch: pytest.Mo
     assert find_project(None) == REPOSITORY
 
 
-@pytest.mark.parametrize("text", ["name: [salescast\n", "salescast\n", ""])
-def test_a_project_that_cannot_be_read_is_told(
+@pytest.mark.parametrize("text", ["name: [theirs\n", "salescast\n", ""])
+def test_a_broken_project_of_somebody_else_stands_in_no_way(
     text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "dbt_project.yml").write_text(text, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match="The dbt project") as caught:
-        find_project(None)
+    assert find_project(None) == REPOSITORY
+
+
+def test_an_own_project_that_is_broken_is_told_and_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = 'name: "salescast"  # ours\nvars: [\n'
+    (tmp_path / "dbt_project.yml").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert find_project(None) == tmp_path
+    with pytest.raises(UserError, match="The dbt project cannot be read") as caught:
+        read_project(tmp_path)
     assert caught.value.where == str(tmp_path / "dbt_project.yml")
 
 

@@ -12,6 +12,7 @@ from datetime import date
 from functools import partial
 from typing import Any
 
+from salescast.container.algorithm import DEFAULT_ALGORITHM
 from salescast.container.errors import ContractError
 from salescast.errors import UserError
 from salescast.forecaster import Forecaster, TrainingJob, TransformJob
@@ -34,7 +35,7 @@ class Algorithm:
     """One of the container's algorithms.
 
     Attributes:
-        name: Its name in messages.
+        name: Its name in the container, and in messages.
         validate: Makes a job's hyperparameters of those that SageMaker knows and of the extensions
             that only our own program takes; raises ContractError.
     """
@@ -67,11 +68,14 @@ def job_hyperparameters(
         UserError: One is unknown, out of range or in the wrong table.
     """
     hyperparameters = model.settings.get("hyperparameters", {})
+    # The built-in DeepAR takes no word for itself; without one it is meant.
+    named = {} if algorithm.name == DEFAULT_ALGORITHM else {"algorithm": algorithm.name}
     try:
-        return algorithm.validate(
+        valid = algorithm.validate(
             {**hyperparameters, "prediction_length": prediction_length},
             model.settings.get("extensions", {}),
         )
+        return valid | named
     except ContractError as error:
         raise UserError(
             f"The settings of model {model.model_id} are not valid: {error}.",

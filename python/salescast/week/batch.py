@@ -213,13 +213,16 @@ def run_id_of(batch_id: str, number: int, model_id: str) -> str:
 
 def code_version(project: Path) -> str:
     """Version of the program, with the commit of the project where git knows it."""
-    try:
-        commit = subprocess.run(
-            ["git", "-C", str(project), "describe", "--always", "--dirty"],
-            capture_output=True,
-            text=True,
-            check=True,
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(project), *arguments], capture_output=True, text=True, check=True
         ).stdout.strip()
+
+    try:
+        # An environment may lie in the folder of a repository that is not the project's.
+        git("ls-files", "--error-unmatch", "dbt_project.yml")
+        commit = git("describe", "--always", "--dirty")
     except (OSError, subprocess.CalledProcessError):
         return __version__
     return f"{__version__}+{commit}"

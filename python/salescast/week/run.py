@@ -132,6 +132,13 @@ def _context(week: Week, run: RunRecord) -> Context:
             where=f"run {run.run_id}",
             fix=f"Put [{run.model_id}] back, or start a new batch: salescast run.",
         )
+    if model.recipe != run.recipe:
+        raise UserError(
+            f"The model {run.model_id} had the recipe {run.recipe} when this batch began, and has "
+            f"{model.recipe} now.",
+            where=f"run {run.run_id}",
+            fix=f'Put recipe = "{run.recipe}" back, or start a new batch: salescast run.',
+        )
     needs = set(recipe.needs(model))
     needed = {
         each.model_id: each

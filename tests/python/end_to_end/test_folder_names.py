@@ -9,7 +9,7 @@ from support.project import project_with_tiny_model
 
 
 def test_the_chain_works_in_folders_of_any_name(tmp_path: Path) -> None:
-    folder = tmp_path / 'Anna\'s "shops" of 50 %'
+    folder = tmp_path / 'Anna\'s "shops" of 50 % [1]*'
     home = Home(folder / "the home", project_with_tiny_model(folder / "the project"))
     data = folder / "the data"
     home.command("simulate", data, "--stores", "1", "--departments", "2", "--weeks", "160")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from salescast import __version__
 from salescast.errors import RunError, UserError
 from salescast.forecaster import JobUsage
 from salescast.lake import Lake
@@ -16,6 +18,7 @@ from salescast.week.batch import (
     Batch,
     BatchRecord,
     RunRecord,
+    code_version,
     find_folder,
     new_batch_id,
     newest_folder,
@@ -151,3 +154,15 @@ def test_batches_are_found_by_name_and_age(batch: Batch, tmp_path: Path) -> None
         find_folder(batches, "../batches/b1")
     with pytest.raises(UserError, match="no batch in this home"):
         newest_folder(tmp_path / "empty")
+
+
+def test_the_commit_of_a_repository_around_the_project_is_not_its_version(tmp_path: Path) -> None:
+    (tmp_path / "dbt_project.yml").write_text("name: salescast\n", encoding="utf-8")
+    for arguments in (
+        ["init", "-q"],
+        ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", "x"],
+    ):
+        subprocess.run(["git", "-C", str(tmp_path), *arguments], check=True)
+    assert code_version(tmp_path) == __version__
+    subprocess.run(["git", "-C", str(tmp_path), "add", "dbt_project.yml"], check=True)
+    assert code_version(tmp_path).startswith(f"{__version__}+")

@@ -540,3 +540,12 @@ def test_a_cutoff_without_a_complete_week_fails_after_the_build(tmp_path: Path) 
     world.newest = FIRST - timedelta(weeks=1)
     with pytest.raises(UserError, match="No complete week of sales"):
         carry_out(open_week(world))
+
+
+def test_a_model_whose_recipe_changed_since_is_refused(tmp_path: Path) -> None:
+    world = begin(tmp_path)
+    kill_at(world, lambda call: call[0] == "train")
+    week = open_week(world)
+    other = {**MODELS, "deepar": replace(MODELS["deepar"], recipe="sql")}
+    with pytest.raises(UserError, match=r"had the recipe deepar .* has sql now"):
+        carry_out(replace(week, models=other))
