@@ -175,8 +175,6 @@ def test_a_week_in_a_project_that_init_wrote(installed: Installed) -> None:
 
 def test_it_builds_in_place_and_writes_only_to_its_home(installed: Installed) -> None:
     where = "import salescast.dbt_project as p; print(p.__file__, p.own_project())"
-        "import salescast, salescast.dbt_project as p; print(salescast.__file__, p.own_project())"
-    )
     package = installed.packages / "salescast"
     elsewhere = installed.folder / "elsewhere"
     elsewhere.mkdir()
