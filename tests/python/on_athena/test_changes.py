@@ -116,6 +116,46 @@ def test_another_lake_does_not_take_the_place_of_this_one(shop: Shop) -> None:
     assert n_rows(shop.athena, "shop_lake.raw_sales") > 0
 
 
+def test_a_new_column_of_a_fact_and_of_the_lake(built_shop: Shop, tmp_path: Path) -> None:
+    source = "models/staging/_lake__sources.yml"
+    changes = {
+        "models/marts/forecast/fct_forecast_vs_actual.sql": (
+            "        seasonal_scale\n\n    from changed",
+            "        seasonal_scale,\n        1e0 as trial\n\n    from changed",
+        ),
+        "models/marts/forecast/_forecast_marts__models.yml": (
+            "  - name: fct_forecast_aggregate\n",
+            "      - name: trial\n        data_type: double\n  - name: fct_forecast_aggregate\n",
+        ),
+        source: (
+            "          - name: is_stocked_out\n",
+            "          - name: note\n            data_type: varchar\n"
+            "          - name: is_stocked_out\n",
+        ),
+    }
+    changed = replace(
+        built_shop.athena,
+        project=project_with(tmp_path / "project", changes),
+        folder=tmp_path / "home",
+    )
+    n_before = n_rows(built_shop.athena, COMPARED)
+    changed.dbt("run", "--select", "stg_retail__sales_judged", "fct_forecast_vs_actual")
+    assert n_rows(built_shop.athena, COMPARED, "trial is null") == n_before > 0
+    assert n_rows(built_shop.athena, "shop_lake.raw_sales", "note is null") > 0
+    changed.dbt("run", "--full-refresh", "--select", "fct_forecast_vs_actual")
+    assert n_rows(built_shop.athena, COMPARED, "trial is null") == 0
+    assert n_rows(built_shop.athena, COMPARED, "trial = 1") >= n_before
+
+    # Back to the project as it is: a dropped column needs a full refresh.
+    built_shop.athena.dbt("run", "--full-refresh", "--select", "fct_forecast_vs_actual")
+    for schema, table, column in [
+        (*COMPARED.split("."), "trial"),
+        ("shop_lake", "raw_sales", "note"),
+    ]:
+        held = built_shop.athena.client("glue").get_table(DatabaseName=schema, Name=table)["Table"]
+        assert column not in [each["Name"] for each in held["StorageDescriptor"]["Columns"]]
+
+
 def test_a_build_that_fails_leaves_the_tables_of_the_one_before(failed_build: FailedBuild) -> None:
     assert "model fct_forecast_vs_actual" in failed_build.printed
     assert "a fault that was asked for" in failed_build.printed
@@ -146,46 +186,6 @@ def test_failing_queries_and_expired_results_are_tried_again_or_told(
             warehouse.cutoffs()
     with shop.faults(expire_results=True), pytest.raises(RunError, match="not there any more"):
         warehouse.cutoffs()
-
-
-def test_a_new_column_of_a_fact_and_of_the_lake(shop: Shop, tmp_path: Path) -> None:
-    source = "models/staging/_lake__sources.yml"
-    changes = {
-        "models/marts/forecast/fct_forecast_vs_actual.sql": (
-            "        seasonal_scale\n\n    from changed",
-            "        seasonal_scale,\n        1e0 as trial\n\n    from changed",
-        ),
-        "models/marts/forecast/_forecast_marts__models.yml": (
-            "  - name: fct_forecast_aggregate\n",
-            "      - name: trial\n        data_type: double\n  - name: fct_forecast_aggregate\n",
-        ),
-        source: (
-            "          - name: is_stocked_out\n",
-            "          - name: note\n            data_type: varchar\n"
-            "          - name: is_stocked_out\n",
-        ),
-    }
-    changed = replace(
-        shop.athena,
-        project=project_with(tmp_path / "project", changes),
-        folder=tmp_path / "home",
-    )
-    n_before = n_rows(shop.athena, COMPARED)
-    changed.dbt("run", "--select", "stg_retail__sales_judged", "fct_forecast_vs_actual")
-    assert n_rows(shop.athena, COMPARED, "trial is null") == n_before > 0
-    assert n_rows(shop.athena, "shop_lake.raw_sales", "note is null") > 0
-    changed.dbt("run", "--full-refresh", "--select", "fct_forecast_vs_actual")
-    assert n_rows(shop.athena, COMPARED, "trial is null") == 0
-    assert n_rows(shop.athena, COMPARED, "trial = 1") >= n_before
-
-    # Back to the project as it is: a dropped column needs a full refresh.
-    shop.athena.dbt("run", "--full-refresh", "--select", "fct_forecast_vs_actual")
-    for schema, table, column in [
-        (*COMPARED.split("."), "trial"),
-        ("shop_lake", "raw_sales", "note"),
-    ]:
-        held = shop.athena.client("glue").get_table(DatabaseName=schema, Name=table)["Table"]
-        assert column not in [each["Name"] for each in held["StorageDescriptor"]["Columns"]]
 
 
 def test_a_full_refresh_of_tables_is_refused(shop: Shop) -> None:
