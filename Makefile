@@ -3,7 +3,7 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-BASE := $(VENV)/.base
+BASE_STAMP := $(VENV)/.base
 STAMP := $(VENV)/.installed
 OLD_DBT := var/dbt-1.11
 UV := $(shell command -v uv 2>/dev/null)
@@ -29,11 +29,11 @@ endif
 help: ## list the targets
 	@grep -hE '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9.-]+):.*## /\1\t/' | expand -t 14
 
-quick: $(BASE) ## a first look without PyTorch: simulate a chain, forecast it by the seasonal naive, write a report
+quick: $(BASE_STAMP) ## a first look without PyTorch: simulate a chain, forecast it by the seasonal naive, write a report
 	SALESCAST_HOME=$${SALESCAST_HOME:-var/demo} $(BIN)/salescast demo --model snaive_52
 	@echo "\`make demo\` adds DeepAR to the same chain."
 
-$(BASE): requirements-base.lock pyproject.toml
+$(BASE_STAMP): requirements-base.lock pyproject.toml
 	@echo "making $(VENV) from requirements-base.lock (450 MB on disk)"
 	$(call make_venv,$(VENV),requirements-base.lock,--editable .)
 	@touch $@
@@ -44,7 +44,7 @@ install: $(STAMP) ## make .venv from requirements.lock
 $(STAMP): requirements.lock pyproject.toml packages/local-aws/pyproject.toml
 	@echo "making $(VENV) from requirements.lock (about 3.2 GB to download the first time, 6.2 GB on disk)"
 	$(call make_venv,$(VENV),requirements.lock,--editable . --editable packages/local-aws)
-	@touch $(BASE) $@
+	@touch $(BASE_STAMP) $@
 
 wheel: install ## build dist/salescast-*.whl with the dbt project in it
 	rm -rf dist build
@@ -66,7 +66,7 @@ check: install ## the loop: style, static types, and the tests that need neither
 	$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint types
 	$(FAST_TESTS)
 
-test: install ## everything that CI runs
+test: install ## all tests, the SQL that Athena gets, dbt on an empty home
 	$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint lint-athena types dbt
 	$(FAST_TESTS)
 	$(PYTEST) -m "athena or sagemaker or dbt or torch"
@@ -89,7 +89,8 @@ test-long: install dbt-1.11 ## the older dbt, kills and faults in all their case
 lint: install ## SQL and Python style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/sqlfluff lint --disable-progress-bar models tests
+	mkdir -p var/lint
+	SALESCAST_HOME=var/lint $(BIN)/sqlfluff lint --disable-progress-bar models tests
 
 lint-workflows: ## the workflow files (needs Go)
 	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12

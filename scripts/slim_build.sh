@@ -7,6 +7,8 @@
 # beside those of the base in the same file.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# The lane is DuckDB's, whatever the shell is set to.
+unset SALESCAST_TARGET SALESCAST_LAKE SALESCAST_SCHEMA SALESCAST_FORECASTER
 base=$(git rev-parse --verify "${1:-origin/main}^{commit}")
 bin=$PWD/.venv/bin
 export SALESCAST_HOME=$PWD/var/slim/$base
@@ -21,9 +23,11 @@ if [ ! -f "$state/manifest.json" ]; then
   trap 'git worktree remove --force "$SALESCAST_HOME/base"' EXIT
   (
     export SALESCAST_PROJECT_DIR=$SALESCAST_HOME/base
-    "$bin/salescast" simulate "$SALESCAST_HOME/source" --stores 4 --departments 4
-    "$bin/salescast" ingest "$SALESCAST_HOME/source" --mapping demo
-    "$bin/salescast" run --model snaive_52 --backtests 1
+    # The base's own program, since the two may have changed together.
+    export PYTHONPATH=$SALESCAST_PROJECT_DIR/python
+    "$bin/python" -m salescast simulate "$SALESCAST_HOME/source" --stores 4 --departments 4
+    "$bin/python" -m salescast ingest "$SALESCAST_HOME/source" --mapping demo
+    "$bin/python" -m salescast run --model snaive_52 --backtests 1
     mkdir -p "$SALESCAST_HOME/parsed"
     "$bin/dbt" parse --project-dir "$SALESCAST_PROJECT_DIR" --profiles-dir "$SALESCAST_PROJECT_DIR" \
       --target-path "$SALESCAST_HOME/parsed" --log-path "$SALESCAST_HOME/logs" --quiet
@@ -31,7 +35,7 @@ if [ ! -f "$state/manifest.json" ]; then
   mv "$SALESCAST_HOME/parsed" "$state"
 fi
 
-SALESCAST_SCHEMA=change "$bin/dbt" build --select state:modified+ --defer --state "$state" \
+SALESCAST_SCHEMA=change "$bin/dbt" build --select state:modified+ --defer --favor-state --state "$state" \
   --profiles-dir . --target-path "$SALESCAST_HOME/change" --log-path "$SALESCAST_HOME/logs"
 
 changed=$(git diff --name-only --diff-filter=d "$base" -- 'models/*.sql' 'tests/*.sql')
