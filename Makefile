@@ -57,25 +57,25 @@ endif
 demo: install ## simulate a chain, forecast it, show the accuracy and write a report
 	SALESCAST_HOME=$${SALESCAST_HOME:-var/demo} $(BIN)/salescast demo
 
-FAST := not (athena or sagemaker or dbt or torch)
+FAST := not (athena or sagemaker or dbt or torch or slow)
 PYTEST := $(BIN)/pytest
 # Only these in two processes: the others share servers and homes, and use both cores by themselves.
-FAST_TESTS := $(PYTEST) --numprocesses 2 --dist loadfile -m "$(FAST)"
+FAST_TESTS := $(PYTEST) --numprocesses 2 --dist loadfile -m "$(FAST)" \
+	$(addprefix --ignore=tests/python/,on_athena on_sagemaker end_to_end)
 
 check: install ## the loop: style, static types, and the tests that need neither dbt, PyTorch nor a local AWS
-	$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint types
-	$(FAST_TESTS)
+	$(MAKE) --no-print-directory --jobs 3 --output-sync=target test-unit lint types
 
 test: install ## all tests, the SQL that Athena gets, dbt on an empty home
 	$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint lint-athena types dbt
 	$(FAST_TESTS)
-	$(PYTEST) -m "athena or sagemaker or dbt or torch"
+	$(PYTEST) -m "athena or sagemaker or dbt or torch or slow"
 
 test-unit: install ## the tests of make check
 	$(FAST_TESTS)
 
 test-end-to-end: install dbt ## the tests that build a warehouse or train
-	$(PYTEST) -m "(dbt or torch) and not (athena or sagemaker)"
+	$(PYTEST) -m "(dbt or torch or slow) and not (athena or sagemaker)"
 
 test-sagemaker: install ## the tests on the local SageMaker
 	$(PYTEST) -m sagemaker

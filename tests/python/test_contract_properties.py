@@ -176,6 +176,7 @@ class Shop:
             connection.execute("commit")
 
 
+@pytest.mark.slow
 def test_any_frame_that_exports_can_produce_is_valid(tmp_path: Path, is_long: bool) -> None:
     shop = Shop(tmp_path)
 
@@ -620,6 +621,7 @@ def test_a_sound_output_is_accepted_as_it_is(tmp_path: Path, is_long: bool) -> N
     holds()
 
 
+@pytest.mark.slow
 def test_one_broken_rule_of_an_output_is_found_and_named(tmp_path: Path, is_long: bool) -> None:
     transform = Transform(tmp_path)
 

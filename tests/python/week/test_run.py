@@ -105,6 +105,7 @@ STEP_OF = {
 }
 
 
+@pytest.mark.slow
 def test_killed_anywhere_a_resume_ends_with_the_same_forecasts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
