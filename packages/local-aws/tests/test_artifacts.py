@@ -22,7 +22,6 @@ from local_aws.artifacts import StackError, missing, trino_home
 
 # Writes as Maven does, first under a longer name of the local repository, then the copy.
 MAVEN = """\
-#!{python}
 import pathlib, shutil, sys, time
 given = dict(each[2:].split("=", 1) for each in sys.argv[1:] if each.startswith("-D"))
 group, name, version, packaging = given["artifact"].split(":")
@@ -79,15 +78,19 @@ def maven(cache: Path) -> Maven:
     def install(fails: str = "", seconds: float = 0.0) -> None:
         script = cache.parent / "bin" / "mvn"
         script.parent.mkdir(exist_ok=True)
-        script.write_text(
+        program = script.with_suffix(".py")
+        program.write_text(
             MAVEN.format(
-                python=sys.executable,
                 calls=cache.parent / "calls",
                 fails=fails,
                 seconds=seconds,
                 published=cache.parent / "published",
             ),
             encoding="utf-8",
+        )
+        # A first line of the program itself would end at a space in the interpreter's path.
+        script.write_text(
+            f'#!/bin/sh\nexec "{sys.executable}" "{program}" "$@"\n', encoding="utf-8"
         )
         script.chmod(0o755)
 
