@@ -11,9 +11,9 @@ raw_departments as (
 
 ),
 
-retractions as (
+loads as (
 
-    select distinct load_id from {{ source('lake', 'raw_retractions') }}
+    select * from {{ ref('stg_retail__loads') }}
 
 ),
 
@@ -27,11 +27,13 @@ typed as (
         trim(raw_departments.department) as department_id,
         trim(raw_departments.name) as department_name,
         trim(raw_departments.category) as category,
-        retractions.load_id is not null as is_retracted,
+        loads.delivery_id,
+        loads.between_deliveries,
+        loads.is_retracted,
         case when coalesce(trim(raw_departments.department), '') = '' then 'department_missing' end as reason
 
     from raw_departments
-    left join retractions on raw_departments.load_id = retractions.load_id
+    inner join loads on raw_departments.load_id = loads.load_id
 
 ),
 

@@ -11,9 +11,9 @@ raw_related as (
 
 ),
 
-retractions as (
+loads as (
 
-    select distinct load_id from {{ source('lake', 'raw_retractions') }}
+    select * from {{ ref('stg_retail__loads') }}
 
 ),
 
@@ -43,10 +43,12 @@ parsed as (
         raw_related.value as value_text,
         {{ to_date('raw_related.date') }} as label_date,
         {{ to_number('raw_related.value') }} as series_value,
-        retractions.load_id is not null as is_retracted
+        loads.delivery_id,
+        loads.between_deliveries,
+        loads.is_retracted
 
     from raw_related
-    left join retractions on raw_related.load_id = retractions.load_id
+    inner join loads on raw_related.load_id = loads.load_id
 
 ),
 
@@ -79,6 +81,8 @@ typed as (
         dated.series_date,
         {{ week_end('dated.series_date', 'dated.week_anchor') }} as week_end_date,
         dated.series_value,
+        dated.delivery_id,
+        dated.between_deliveries,
         dated.is_retracted,
         case
             when coalesce(dated.store_id, '') = '' then 'store_missing'
@@ -96,7 +100,10 @@ typed as (
 
 ),
 
-{{ judge_rows(['store_id', 'department_id', 'series_name', 'series_date']) }},
+{{ judge_rows(
+    ['store_id', 'department_id', 'series_name', 'series_date'],
+    row=['load_id', 'source_row', 'series_name']
+) }},
 
 final as (
 

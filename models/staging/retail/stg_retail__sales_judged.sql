@@ -11,9 +11,9 @@ raw_sales as (
 
 ),
 
-retractions as (
+loads as (
 
-    select distinct load_id from {{ source('lake', 'raw_retractions') }}
+    select * from {{ ref('stg_retail__loads') }}
 
 ),
 
@@ -48,14 +48,17 @@ parsed as (
         raw_sales.sales as sales_text,
         raw_sales.is_holiday as is_holiday_text,
         raw_sales.is_stocked_out as is_stocked_out_text,
+        raw_sales.line_id,
         {{ to_date('raw_sales.date') }} as label_date,
         {{ to_number('raw_sales.sales') }} as sales,
         {{ to_boolean('raw_sales.is_holiday') }} as is_holiday,
         {{ to_boolean('raw_sales.is_stocked_out') }} as is_stocked_out,
-        retractions.load_id is not null as is_retracted
+        loads.delivery_id,
+        loads.between_deliveries,
+        loads.is_retracted
 
     from raw_sales
-    left join retractions on raw_sales.load_id = retractions.load_id
+    inner join loads on raw_sales.load_id = loads.load_id
 
 ),
 
@@ -91,6 +94,9 @@ typed as (
         dated.sales,
         dated.is_holiday,
         dated.is_stocked_out,
+        dated.line_id,
+        dated.delivery_id,
+        dated.between_deliveries,
         dated.is_retracted,
         dated.sums_duplicates,
         case
@@ -128,7 +134,11 @@ typed as (
 
 ),
 
-{{ judge_rows(['store_id', 'department_id', 'sales_date'], sum_duplicates='typed.sums_duplicates') }},
+{{ judge_rows(
+    ['store_id', 'department_id', 'sales_date'],
+    sum_duplicates='typed.sums_duplicates',
+    line_id='line_id'
+) }},
 
 final as (
 

@@ -11,9 +11,9 @@ raw_stores as (
 
 ),
 
-retractions as (
+loads as (
 
-    select distinct load_id from {{ source('lake', 'raw_retractions') }}
+    select * from {{ ref('stg_retail__loads') }}
 
 ),
 
@@ -30,7 +30,9 @@ typed as (
         trim(raw_stores.region) as region,
         {{ to_date('raw_stores.opened_on') }} as opened_on,
         {{ to_date('raw_stores.closed_on') }} as closed_on,
-        retractions.load_id is not null as is_retracted,
+        loads.delivery_id,
+        loads.between_deliveries,
+        loads.is_retracted,
         case
             when coalesce(trim(raw_stores.store), '') = '' then 'store_missing'
             when raw_stores.size is not null and {{ to_number('raw_stores.size') }} is null then 'size_invalid'
@@ -41,7 +43,7 @@ typed as (
         end as reason
 
     from raw_stores
-    left join retractions on raw_stores.load_id = retractions.load_id
+    inner join loads on raw_stores.load_id = loads.load_id
 
 ),
 

@@ -52,6 +52,7 @@ def _text(*names: str) -> dict[str, str]:
 
 LAKE_SCHEMAS: dict[str, dict[str, str]] = {
     "raw_sales": _text("store", "department", "date", "sales", "is_holiday", "is_stocked_out")
+    | _text("line_id", "row_digest")
     | _LANDED,
     "raw_related": _text("store", "department", "date", "series_name", "value") | _LANDED,
     "raw_stores": _text("store", "type", "size", "region", "opened_on", "closed_on") | _LANDED,
@@ -61,6 +62,11 @@ LAKE_SCHEMAS: dict[str, dict[str, str]] = {
         "n_rows": "bigint",
         "mapping_name": "varchar",
         "loaded_at": "timestamp",
+        **_text("delivery_id", "between_deliveries", "reading_hash", "replaces_load_id"),
+        "n_left_out": "bigint",
+        **dict.fromkeys(("first_date", "last_date"), "date"),
+        "sales_sum": "double",
+        "days_sum": "bigint",
         "schema_version": "integer",
     },
     "raw_retractions": {
