@@ -45,7 +45,7 @@
                 max(readable.delivery_id) over (partition by readable.{{ line_id }}) as newest_delivery_id,
                 row_number() over (
                     partition by readable.{{ line_id }}
-                    order by readable.delivery_id desc, readable.load_id, readable.source_row
+                    order by readable.delivery_id desc, readable.load_id asc, readable.source_row asc
                 ) as line_rank
 
             from readable

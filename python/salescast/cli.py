@@ -219,7 +219,13 @@ def simulate(
     metavar="NAME",
     help="Name in mappings/, or a path; default retail (the canonical column names).",
 )
-@click.option("--retract", "load_id", metavar="LOAD", help="Take back a load instead of landing.")
+@click.option("--yes", is_flag=True, help="Answer questions about the delivery with yes.")
+@click.option(
+    "--retract",
+    "load_id",
+    metavar="ID",
+    help="Take back a load or a delivery instead of landing.",
+)
 @click.option("--reason", help="Why a load is taken back.")
 @_target_option
 @_take_lock_option
@@ -227,13 +233,14 @@ def simulate(
 def ingest(
     source: Path | None,
     mapping_name: str | None,
+    yes: bool,
     load_id: str | None,
     reason: str | None,
     target: str | None,
     take_lock: bool,
     as_json: bool,
 ) -> None:
-    """Land the files of a folder (or one file) in the lake, as a mapping describes them."""
+    """Land the files of a folder (or one file) as one delivery, as a mapping describes them."""
     if (source is None) == (load_id is None):
         raise UserError(
             "Give either a folder to land or --retract with a load.",
@@ -244,11 +251,12 @@ def ingest(
     if load_id is not None:
         if mapping_name is not None:
             raise UserError("--retract takes no --mapping.", where="salescast ingest")
-        commands.retract(settings, load_id, reason, take_lock=take_lock)
+        loads = commands.retract(settings, load_id, reason, take_lock=take_lock)
         if as_json:
-            _print_json({"retracted": load_id})
+            _print_json({"retracted": load_id, "loads": loads})
         else:
-            click.echo(f"Load {load_id} is taken back. Next: salescast run")
+            for each in loads:
+                click.echo(f"Load {each} is taken back. Next: salescast run")
         return
 
     assert source is not None
@@ -256,7 +264,12 @@ def ingest(
 
     with ConsoleProgress() as progress:
         result = commands.ingest(
-            settings, source, mapping_name or "retail", take_lock=take_lock, progress=progress
+            settings,
+            source,
+            mapping_name or "retail",
+            yes=yes,
+            take_lock=take_lock,
+            progress=progress,
         )
     if as_json:
         _print_json(asdict(result))

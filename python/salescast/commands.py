@@ -71,6 +71,7 @@ def ingest(
     source: Path,
     mapping_name: str = "retail",
     *,
+    yes: bool = False,
     take_lock: bool = False,
     progress: CommandProgress = SILENT,
 ) -> IngestResult:
@@ -80,17 +81,30 @@ def ingest(
         settings: The settings.
         source: The folder or file.
         mapping_name: Name in `mappings/`, or a path.
+        yes: Whether questions about the delivery are answered with yes.
         take_lock: Break the lock that another home holds on a lake on S3.
-        progress: Told each load.
+        progress: Told what the delivery holds and does, and asked about it.
 
     Raises:
-        UserError: The mapping or a file is not as it should be; nothing is landed.
+        UserError: The mapping or a file is not as it should be, or a question was not answered with
+            yes; nothing is landed.
         RunError: Another command holds a lock.
     """
     from salescast.ingest import ingest as land
+    from salescast.ingest import land_without_question, told
     from salescast.lake import open_lake
     from salescast.lake.lock import hold_locks
     from salescast.mapping import load_mapping
+
+    def decide(result: IngestResult) -> bool:
+        for line in told(result):
+            progress.say(line)
+        for warning in result.warnings:
+            progress.say(f"warning: {warning}")
+        if yes or not result.questions:
+            return True
+        asked = "\n".join(result.questions)
+        return progress.confirm(f"{asked}\nLand it?") or land_without_question(result)
 
     mapping = load_mapping(mapping_name, settings.project / "mappings")
     with hold_locks(settings, f"salescast ingest {source}", take=take_lock):
@@ -98,6 +112,7 @@ def ingest(
             source,
             mapping,
             open_lake(settings),
+            decide=decide,
             on_progress=progress.update,
             memory_limit=settings.memory_limit,
             threads=settings.threads,
@@ -111,26 +126,27 @@ def ingest(
             progress.say(f"skipped {skipped.source_file}: landed before as {skipped.load_id}")
         for name in result.unmatched:
             progress.say(f"left {name}: no table of the mapping {mapping.name} asks for it")
-        for warning in result.warnings:
-            progress.say(f"warning: {warning}")
     return result
 
 
 def retract(
     settings: Settings, load_id: str, reason: str | None = None, *, take_lock: bool = False
-) -> None:
-    """Take back a load; its rows stay in the lake.
+) -> list[str]:
+    """Take back a load or a whole delivery; the rows stay in the lake.
+
+    Returns:
+        Ids of the loads that were taken back.
 
     Raises:
-        UserError: There is no such load, or it is retracted already.
+        UserError: There is no such load or delivery, or it is retracted already.
         RunError: Another command holds a lock.
     """
-    from salescast.ingest import retract as take_back
     from salescast.lake import open_lake
+    from salescast.lake.loads import retract as take_back
     from salescast.lake.lock import hold_locks
 
     with hold_locks(settings, f"salescast ingest --retract {load_id}", take=take_lock):
-        take_back(load_id, open_lake(settings), reason or "retracted by hand")
+        return take_back(load_id, open_lake(settings), reason or "retracted by hand")
 
 
 def estimate(settings: Settings, asked: Asked) -> Estimate:
@@ -269,14 +285,11 @@ def build(
     Raises:
         RunError: A model or test failed, or another command holds a lock.
     """
-    from salescast.ingest import complete_loads
-    from salescast.lake import open_lake
     from salescast.lake.lock import hold_locks
     from salescast.warehouse import open_warehouse
 
     with hold_locks(settings, "salescast build", take=take_lock):
         _warn_of_version(settings, progress)
-        complete_loads(open_lake(settings))
         warehouse = open_warehouse(settings, progress.update)
         result = warehouse.build(selector, full_refresh=full_refresh)
         progress.say(f"build: {result.n_nodes} nodes in {result.seconds:.1f} s of dbt's own")

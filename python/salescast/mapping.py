@@ -30,6 +30,9 @@ from salescast.errors import UserError
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 NULL_TEXTS = ("", "NA", "NULL", "null", "NaN", "nan")
 
+# Keys for all tables that decide how a file is read.
+_READING = ("null_texts", "decimal_sign", "date_format")
+
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 Level = Literal["store", "department"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=100)]
@@ -107,7 +110,9 @@ class TableMapping(_Strict):
                 raise ValueError(f"optional has {name!r}, which columns does not have")
             if name in self.required:
                 raise ValueError(f"{name!r} is needed and cannot be optional")
-        _refuse_repeated(self.source_columns())
+        # A line may be named by columns that are also read as something else.
+        titles = self.source_columns().items()
+        _refuse_repeated({k: title for k, title in titles if not k.startswith("line_id.")})
         return self
 
     def source_columns(self) -> dict[str, str]:
@@ -116,11 +121,28 @@ class TableMapping(_Strict):
 
 
 class SalesTable(TableMapping):
-    """Where sales come from."""
+    """Where sales come from.
+
+    `line_id` lists the columns that together name a line of a till or shop.
+    """
 
     allowed = ("store", "department", "date", "sales", "is_holiday", "is_stocked_out")
     required = ("store", "department", "date", "sales")
     constant = ("store", "department")
+
+    line_id: Annotated[list[NonEmpty], BeforeValidator(_as_list)] = []
+
+    @field_validator("line_id")
+    @classmethod
+    def _each_once(cls, titles: list[str]) -> list[str]:
+        if len(set(titles)) < len(titles):
+            raise ValueError("a column is given twice")
+        return titles
+
+    def source_columns(self) -> dict[str, str]:
+        """Columns of the file by the name they get, those of the line's id included."""
+        own = {f"line_id.{title}": title for title in self.line_id}
+        return {**self.columns, **own}
 
 
 class RelatedTable(TableMapping):
@@ -197,6 +219,7 @@ class Mapping(_Strict):
     week_ends_on: Weekday
     missing_means: Literal["unknown", "zero"] = "unknown"
     duplicates: Literal["reject", "sum"] = "reject"
+    deliveries: Literal["restates", "adds"] = "restates"
     lower_bound: Decimal | None = Decimal(0)
     holiday_weight: Annotated[Decimal, Field(gt=0)] = Decimal(1)
     calendar_region: NonEmpty = "US"
@@ -218,6 +241,38 @@ class Mapping(_Strict):
         """Weekday that the dates of a weekly source must have."""
         last = WEEKDAYS.index(self.week_ends_on)
         return WEEKDAYS[last if self.week_label == "end" else (last + 1) % 7]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lines_are_added(cls, content: Any) -> Any:
+        """Where lines have ids, repeated keys are summed and new lines are added."""
+        tables = content.get("tables") if isinstance(content, dict) else None
+        sales = tables.get("sales") if isinstance(tables, dict) else None
+        if not isinstance(sales, dict) or not sales.get("line_id"):
+            return content
+        return {"duplicates": "sum", "deliveries": "adds", **content}
+
+    @model_validator(mode="after")
+    def _lines_are_summed(self) -> Self:
+        if self.tables.sales.line_id and self.duplicates == "reject":
+            raise ValueError(
+                "tables.sales.line_id names lines, of which a store sells many a day; "
+                "it needs duplicates: sum"
+            )
+        return self
+
+    def reading(self, table: str) -> dict[str, Any]:
+        """What decides how a file of a table is read, without keys that are at their default."""
+        landed = {"file", "optional", "series"} if table == "related" else {"file", "optional"}
+        own = self.tables.present()[table]
+        found = own.model_dump(mode="json", exclude=landed, exclude_defaults=True)
+        if isinstance(own, RelatedTable):
+            series = own.series
+            found["series"] = (
+                series if isinstance(series, str) else {n: s.column for n, s in series.items()}
+            )
+        everywhere = self.model_dump(mode="json", include=set(_READING), exclude_defaults=True)
+        return {**everywhere, "table": found}
 
     @field_validator("lower_bound", "holiday_weight", mode="before")
     @classmethod

@@ -13,7 +13,8 @@ class Clock:
 
     def __init__(self, now: datetime, lake: Lake) -> None:
         """Start at the moment of the command, or after the newest id of the lake."""
-        names = lake.names("raw_loads") + lake.names("settings")
+        loads = lake.read("raw_loads")["load_id"].to_pylist()
+        names = [*loads, *lake.names("raw_loads"), *lake.names("settings")]
         stamps = [name.split("-")[0] for name in names]
         past = [datetime.strptime(stamp, "%Y%m%dt%H%M%S%f") for stamp in stamps if _is_stamp(stamp)]
         self._next = max([utc_naive(now), *(moment + timedelta(microseconds=1) for moment in past)])

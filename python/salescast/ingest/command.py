@@ -1,16 +1,18 @@
-"""The ingest command: read and judge all files, then publish them.
+"""The ingest command: read and judge all files, ask what is doubtful, then publish them.
 
-All files of a command are read and judged before any of them is landed. Each file becomes one load:
-its rows, and then its row in `raw_loads`. The footer of the rows holds what that row says, so a
-command that was killed between the two is completed by the next one and nothing is landed twice.
+The files of one command are one delivery, and all of them are read and judged before any is landed.
+Each becomes a load, a file of rows. The rows count from the moment at which the record of the
+delivery, one file of `raw_loads`, is there. It comes last, so a killed command has landed nothing.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from collections.abc import Mapping as MappingType
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,52 +21,38 @@ import duckdb
 
 from salescast.errors import UserError
 from salescast.ingest.clock import Clock
+from salescast.ingest.figures import (
+    Replaced,
+    Sales,
+    counted,
+    figures_of_load,
+    rows_replaced_since,
+)
 from salescast.ingest.find_files import match_files
 from salescast.ingest.fit_checks import check_columns, check_values, check_week_end
 from salescast.ingest.landing import Landing, Progress
 from salescast.ingest.landing_sql import landing_query, used_parameters
-from salescast.ingest.loads import LOAD_KEY, complete_loads, landed_hashes
+from salescast.ingest.questions import (
+    about_history,
+    about_put_back,
+    about_repeats,
+    about_settings,
+    far_back_of,
+)
+from salescast.ingest.result import (
+    Decide,
+    IngestResult,
+    LandedLoad,
+    SkippedFile,
+    TableFigures,
+    land_without_question,
+)
 from salescast.ingest.settings_rows import series_levels, stage_settings
 from salescast.ingest.source_files import SourceFile, open_source_file, told_reading
-from salescast.lake import Lake, StagedFile
+from salescast.lake import Lake
+from salescast.lake.loads import Load, counted_loads
+from salescast.lake.settings import newest_settings
 from salescast.mapping import Mapping
-
-
-@dataclass(frozen=True)
-class LandedLoad:
-    """One file that this command landed."""
-
-    load_id: str
-    table_name: str
-    source_file: str
-    n_rows: int
-
-
-@dataclass(frozen=True)
-class SkippedFile:
-    """One file whose content had been landed before, as the load named."""
-
-    table_name: str
-    source_file: str
-    load_id: str
-
-
-@dataclass(frozen=True)
-class IngestResult:
-    """What a command landed, and what it left alone.
-
-    `unmatched` are files that no table of the mapping asks for; `settings_id` is the newest one
-    after the command, and `settings_changed` says whether this command landed it; `completed` are
-    loads of an earlier, killed command that are now whole.
-    """
-
-    loads: tuple[LandedLoad, ...]
-    skipped: tuple[SkippedFile, ...]
-    unmatched: tuple[str, ...]
-    settings_id: str
-    settings_changed: bool
-    completed: tuple[str, ...]
-    warnings: tuple[str, ...]
 
 
 def ingest(
@@ -73,96 +61,236 @@ def ingest(
     lake: Lake,
     *,
     now: datetime | None = None,
+    decide: Decide = land_without_question,
     on_progress: Progress | None = None,
     memory_limit: str = "1GB",
     threads: int = 2,
 ) -> IngestResult:
-    """Land the files of a folder, or one file, as the mapping describes them.
+    """Land the files of a folder, or one file, as one delivery that the mapping describes.
 
     Every value stays the text of the file, but: null texts become null, dates that fit the date
     format become ISO, the decimal sign becomes a point, and TRUE and FALSE of a related series
-    become 1 and 0. Files whose content is landed already are skipped. The caller holds the lock.
+    become 1 and 0. Files whose content is landed already are skipped, unless the mapping reads them
+    otherwise now: then they replace what they were. The caller holds the lock.
 
     Args:
         source: Folder that the patterns of the mapping are looked up in, or a single file.
         mapping: What the files look like.
         lake: Where to land.
         now: Moment of the command; default is the clock.
+        decide: Asked before anything is landed.
         on_progress: Called with a short text at each step.
         memory_limit: Bound for DuckDB, which spills to the temp folder of the lake.
         threads: Threads for DuckDB.
 
     Raises:
-        UserError: A file or the mapping is wrong; nothing was landed.
+        UserError: A file or the mapping is wrong, or a question is open; nothing was landed.
         RunError: The disk or the memory was not enough; nothing was landed.
     """
     tell = on_progress or (lambda _: None)
     check_week_end(mapping, lake)
     matched, unmatched = match_files(source, mapping, lake)
-    completed = complete_loads(lake)
-    landed = landed_hashes(lake)
-    skipped: list[SkippedFile] = []
+    loads = counted_loads(lake)
     with _connect(lake, memory_limit, threads) as con, ExitStack() as stack:
         landing = Landing(mapping, lake, con, stack, tell)
         clock = Clock(now or datetime.now(UTC), lake)
-        for table, path, name in matched:
-            tell(f"reading {name}")
-            found = open_source_file(path, name, table, mapping, con)
-            key = (f"raw_{table}", found.content_hash)
-            if key in landed:
-                skipped.append(SkippedFile(key[0], name, landed[key]))
-                continue
-            landed[key] = _stage_load(found, landing, clock)
-        if not any(name == "raw_sales" for name, _ in landed):
+        delivery_id, _ = clock.tick()
+        skipped = _stage_new(matched, loads, landing, clock, delivery_id)
+        put_back = _put_back(skipped, loads, landing, clock, delivery_id)
+        tables = {load.table_name for load in loads}
+        tables |= {record["table_name"] for record in landing.records.values()}
+        if "raw_sales" not in tables:
             raise UserError(
                 "there is no row of sales, neither in the files nor landed before",
                 where=str(source),
                 fix="ingest the sales files first",
             )
+        before = newest_settings(lake)
         levels = series_levels(landing)
         settings_id, settings = stage_settings(landing, levels, clock)
-        files: list[StagedFile] = []
-        for load_id, record in landing.records.items():
-            if settings and record["table_name"] == "raw_sales" and settings not in files:
-                files.append(settings)
-            staged = landing.stage(lake.stage("raw_loads", [record], load_id))
-            files += [landing.rows[load_id], staged]
-        if settings and settings not in files:
-            files.append(settings)
+        replaced, questions = _judge(landing, loads, delivery_id)
+        gone = {record["replaces_load_id"] for record in landing.records.values()}
+        kept = [x for x in loads if x.table_name == "raw_sales" and x.load_id not in gone]
+        if settings:
+            questions += about_settings(mapping, before, kept)
+        result = IngestResult(
+            delivery_id=delivery_id if landing.records else "",
+            loads=tuple(_landed_load(record) for record in landing.records.values()),
+            figures=_figures(landing),
+            replaced=replaced,
+            skipped=tuple(file for file, _ in skipped if file.load_id not in gone),
+            unmatched=tuple(unmatched),
+            settings_id=settings_id,
+            settings_changed=settings is not None,
+            warnings=tuple(landing.warnings),
+            questions=(*put_back, *questions),
+            is_landed=True,
+        )
+        if not decide(result):
+            return replace(result, is_landed=False)
+        files = list(landing.rows.values())
+        files += [settings] if settings else []
+        if landing.records:
+            records = list(landing.records.values())
+            files.append(landing.stage(lake.stage("raw_loads", records, delivery_id)))
         tell("landing")
-        # A kill between two of these leaves at most rows whose record the next command adds.
         for file in files:
             file.publish()
-    loads = tuple(
-        LandedLoad(load_id, record["table_name"], record["source_file"], record["n_rows"])
-        for load_id, record in landing.records.items()
-    )
-    return IngestResult(
-        loads=loads,
-        skipped=tuple(skipped),
-        unmatched=tuple(unmatched),
-        settings_id=settings_id,
-        settings_changed=settings is not None,
-        completed=tuple(completed),
-        warnings=tuple(landing.warnings),
-    )
+    return result
 
 
-def _stage_load(source: SourceFile, landing: Landing, clock: Clock) -> str:
+def _stage_new(
+    matched: Sequence[tuple[str, Path, str]],
+    loads: Sequence[Load],
+    landing: Landing,
+    clock: Clock,
+    delivery_id: str,
+) -> list[tuple[SkippedFile, SourceFile]]:
+    """Stage the files that are not landed as the mapping reads them; returns the others."""
+    by_content = {(load.table_name, load.content_hash): load for load in loads}
+    staged: dict[tuple[str, str], str] = {}
+    skipped = []
+    for table, path, name in matched:
+        landing.tell(f"reading {name}")
+        found = open_source_file(path, name, table, landing.mapping, landing.con)
+        key = (f"raw_{table}", found.content_hash)
+        load = by_content.get(key)
+        if key in staged:
+            skipped.append((SkippedFile(key[0], name, staged[key]), found))
+        elif load and load.reading_hash in (None, reading_hash(landing.mapping, table)):
+            skipped.append((SkippedFile(key[0], name, load.load_id), found))
+        else:
+            replaces = load.load_id if load else None
+            staged[key] = _stage_load(found, landing, clock, delivery_id, replaces)
+    return skipped
+
+
+def _put_back(
+    skipped: Sequence[tuple[SkippedFile, SourceFile]],
+    loads: Sequence[Load],
+    landing: Landing,
+    clock: Clock,
+    delivery_id: str,
+) -> list[str]:
+    """Tell files of which rows were replaced since they landed; stage them if nothing else is new.
+
+    Returns:
+        A question for each that is staged.
+    """
+    by_id = {load.load_id: load for load in loads}
+    nothing_is_new = not landing.records
+    questions = []
+    for file, source in skipped:
+        if file.load_id not in by_id:
+            continue
+        load = by_id[file.load_id]
+        later = [
+            each
+            for each in loads
+            if each.table_name == load.table_name
+            and each.delivery_id > load.delivery_id
+            and not each.adds
+            and each.may_hold(load.first_date, load.last_date)
+        ]
+        n_replaced, by = rows_replaced_since(landing.con, landing.lake, load, later)
+        if not n_replaced:
+            continue
+        if nothing_is_new:
+            _stage_load(source, landing, clock, delivery_id, load.load_id)
+            questions.append(about_put_back(load, n_replaced, by))
+        else:
+            landing.warnings.append(
+                f"{file.source_file} landed before as {load.load_id} and stays as it is: "
+                f"{counted(n_replaced, 'row')} of it were replaced since by "
+                + ", ".join(f"{each.load_id} ({each.source_file})" for each in by)
+            )
+    return questions
+
+
+def _judge(landing: Landing, loads: Sequence[Load], delivery_id: str) -> tuple[Replaced, list[str]]:
+    """What the sales of the delivery do to those that are landed, and what to ask about it."""
+    mapping = landing.mapping
+    records = {k: r for k, r in landing.records.items() if r["table_name"] == "raw_sales"}
+    if not records:
+        return Replaced(), []
+    landed = [load for load in loads if load.table_name == "raw_sales"]
+    gone = {record["replaces_load_id"] for record in records.values()} - {None}
+    first = min((r["first_date"] for r in records.values() if r["first_date"]), default=None)
+    last = max((r["last_date"] for r in records.values() if r["last_date"]), default=None)
+    lines = bool(mapping.tables.sales.line_id)
+    meets = [x for x in landed if lines or x.load_id in gone or x.may_hold(first, last)]
+    sums = mapping.duplicates == "sum"
+    if not meets and not (sums and len(records) > 1) and not sums:
+        return Replaced(), []
+    sales = Sales(
+        landing.con,
+        landing.lake,
+        {load_id: landing.rows[load_id] for load_id in records},
+        {x.load_id: x.source_file for x in meets}
+        | {load_id: record["source_file"] for load_id, record in records.items()},
+        meets,
+        delivery_id=delivery_id,
+        adds=mapping.deliveries == "adds",
+        sums=sums,
+    )
+    kept = [load for load in landed if load.load_id not in gone]
+    replaced = sales.replaced(gone, far_back_of(kept)) if meets else Replaced()
+    questions = []
+    if not gone:
+        questions += about_history(replaced, landed, mapping)
+    if not lines:
+        repeated = sales.repeats(also_landed=mapping.deliveries == "adds") if sums else []
+        repeated += sales.repeats_within_files() if sums else []
+        asked, told = about_repeats(repeated)
+        questions += asked
+        landing.warnings += told
+    elif n := sales.lines_that_differ():
+        landing.warnings.append(
+            f"{counted(n, 'line id')} stand for rows that are not the same, of which one counts; "
+            f"does tables.sales.line_id in {mapping.path} name a line, or a whole order?"
+        )
+    return replaced, questions
+
+
+def _landed_load(record: MappingType[str, Any]) -> LandedLoad:
+    keys = ("load_id", "table_name", "source_file", "n_rows", "replaces_load_id")
+    return LandedLoad(**{key: record[key] for key in keys})
+
+
+def _figures(landing: Landing) -> tuple[TableFigures, ...]:
+    found = []
+    for table in dict.fromkeys(record["table_name"] for record in landing.records.values()):
+        records = [r for r in landing.records.values() if r["table_name"] == table]
+        sums = [r["sales_sum"] for r in records if r["sales_sum"] is not None]
+        found.append(
+            TableFigures(
+                table,
+                len(records),
+                sum(record["n_rows"] for record in records),
+                sum(record["n_left_out"] for record in records),
+                min((r["first_date"] for r in records if r["first_date"]), default=None),
+                max((r["last_date"] for r in records if r["last_date"]), default=None),
+                sum(sums) if sums else None,
+            )
+        )
+    return tuple(found)
+
+
+def reading_hash(mapping: Mapping, table: str) -> str:
+    """Hash of what the mapping says of how files of a table are read."""
+    text = json.dumps(mapping.reading(table), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _stage_load(
+    source: SourceFile, landing: Landing, clock: Clock, delivery_id: str, replaces: str | None
+) -> str:
     """Write the rows of a file to a temporary file and judge them; returns the load id."""
     load_id, moment = clock.tick()
     mapping, lake = landing.mapping, landing.lake
     table = mapping.tables.present()[source.table]
     check_columns(source, table, mapping)
     lake_table = f"raw_{source.table}"
-    record = {
-        "load_id": load_id,
-        "table_name": lake_table,
-        "source_file": source.name,
-        "content_hash": source.content_hash,
-        "mapping_name": mapping.name,
-        "loaded_at": moment,
-    }
     parameters = {
         **source.parameters,
         "null_texts": ["", *mapping.null_texts],
@@ -175,12 +303,7 @@ def _stage_load(source: SourceFile, landing: Landing, clock: Clock) -> str:
         query = landing_query(source, table, landing, parameters)
         staged = landing.stage(
             lake.stage_query(
-                landing.con,
-                lake_table,
-                query,
-                used_parameters(parameters, query),
-                load_id,
-                {LOAD_KEY: json.dumps({**record, "loaded_at": moment.isoformat()})},
+                landing.con, lake_table, query, used_parameters(parameters, query), load_id
             )
         )
     except duckdb.Error as error:
@@ -192,8 +315,23 @@ def _stage_load(source: SourceFile, landing: Landing, clock: Clock) -> str:
             fix="export the file again, or take it out of the folder",
         )
     check_values(source, staged, landing)
+    adds = mapping.deliveries == "adds" and source.table == "sales"
     landing.rows[load_id] = staged
-    landing.records[load_id] = {**record, "n_rows": staged.n_rows}
+    landing.records[load_id] = {
+        "load_id": load_id,
+        "table_name": lake_table,
+        "source_file": source.name,
+        "content_hash": source.content_hash,
+        "n_rows": staged.n_rows,
+        "mapping_name": mapping.name,
+        "loaded_at": moment,
+        "delivery_id": delivery_id,
+        "between_deliveries": "adds" if adds else "restates",
+        "reading_hash": reading_hash(mapping, source.table),
+        "replaces_load_id": replaces,
+        "n_left_out": 0,
+        **asdict(figures_of_load(landing.con, lake_table, staged)),
+    }
     landing.tell(f"read {source.name}: {staged.n_rows:,} rows for {lake_table}")
     return load_id
 

@@ -55,7 +55,7 @@ def check_columns(source: SourceFile, table: TableMapping, mapping: Mapping) -> 
     hints = []
     for name, title in missing.items():
         if near := difflib.get_close_matches(title.lower(), list(by_lower), n=1):
-            key = name if name.startswith("series.") else f"columns.{name}"
+            key = name if name.startswith(("series.", "line_id.")) else f"columns.{name}"
             hints.append(f"tables.{source.table}.{key}: {by_lower[near[0]]!r}")
     fix = f"correct tables.{source.table} in {mapping.path} or the header"
     raise UserError(

@@ -29,7 +29,7 @@ class Landing:
         tell: Called with a short text at each step.
         warnings: Texts for the result of the command.
         rows: Staged rows by load id.
-        records: Rows of `raw_loads` by load id.
+        records: Rows of `raw_loads` by load id, each of a staged file.
         series: Names of the related series of the files, in their order.
     """
 

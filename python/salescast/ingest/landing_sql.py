@@ -9,7 +9,7 @@ from salescast.errors import UserError
 from salescast.ingest.landing import Landing
 from salescast.ingest.source_files import Column, SourceFile
 from salescast.lake import LAKE_SCHEMAS
-from salescast.mapping import RelatedTable, TableMapping
+from salescast.mapping import RelatedTable, SalesTable, TableMapping
 
 _NUMBER = r"^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$"
 _ISO_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
@@ -30,7 +30,11 @@ def landing_query(
             continue
         if name == "load_id":
             break
-        if name in table.constants:
+        if name == "line_id":
+            sql = _line_id(table, by_title)
+        elif name == "row_digest":
+            sql = _row_digest(source)
+        elif name in table.constants:
             parameters[f"constant_{name}"] = table.constants[name]
             sql = f"$constant_{name}"
         elif table.columns.get(name) in by_title:
@@ -56,6 +60,22 @@ def landing_query(
         "source_row",
     ]
     return f"select {', '.join(selected)} from ({source.reader})"
+
+
+def _line_id(table: TableMapping, by_title: dict[str, Column]) -> str:
+    """SQL for what names a line, as JSON; null where a part of it is empty."""
+    titles = table.line_id if isinstance(table, SalesTable) else []
+    if not titles:
+        return "null"
+    parts = [f"trim({_value(by_title[title])})" for title in titles]
+    whole = " and ".join(f"nullif({part}, '') is not null" for part in parts)
+    return f"case when {whole} then cast(to_json([{', '.join(parts)}]) as varchar) end"
+
+
+def _row_digest(source: SourceFile) -> str:
+    """SQL for a digest of all columns of a row, mapped or not."""
+    texts = [f"coalesce(cast({column.sql} as varchar), '')" for column in source.columns]
+    return f"left(md5(concat_ws(chr(31), {', '.join(texts)})), 16)"
 
 
 def _series_columns(source: SourceFile, table: RelatedTable, landing: Landing) -> dict[str, Column]:

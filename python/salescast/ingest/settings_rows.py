@@ -7,6 +7,7 @@ import glob
 from salescast.ingest.clock import Clock
 from salescast.ingest.landing import Landing
 from salescast.lake import StagedFile
+from salescast.lake.loads import counted_loads
 from salescast.lake.settings import newest_settings
 from salescast.mapping import Level
 from salescast.sql_text import quoted_text
@@ -17,10 +18,13 @@ def series_levels(landing: Landing) -> dict[str, Level]:
     lake, con = landing.lake, landing.con
     if landing.mapping.tables.related is None:
         return {}
-    parts = [
-        f"select series_name, department from ({lake.scan_sql('raw_related')}) where load_id not in"
-        f" (select load_id from ({lake.scan_sql('raw_retractions')}))"
+    gone = {record["replaces_load_id"] for record in landing.records.values()}
+    names = [
+        load.load_id
+        for load in counted_loads(lake)
+        if load.table_name == "raw_related" and load.load_id not in gone
     ]
+    parts = [f"select series_name, department from ({lake.scan_sql('raw_related', names)})"]
     for load_id, staged in landing.rows.items():
         if landing.records[load_id]["table_name"] == "raw_related":
             path = quoted_text(glob.escape(str(staged.path)))

@@ -289,10 +289,15 @@ class Lake:
         target = self._target(table, name)
         return target.exists() and target.stat().st_size == size
 
-    def scan_sql(self, table: str) -> str:
-        """SQL text of a select of the whole table, typed, also while it has no file."""
+    def scan_sql(self, table: str, names: Sequence[str] | None = None) -> str:
+        """SQL text of a select of a table, typed, also while it has no file.
+
+        Args:
+            table: Name of a lake table.
+            names: Stems of the files to read; default is all.
+        """
         schema = _schema(table)
-        files = self.files(table)
+        files = self.files(table) if names is None else [self.file(table, name) for name in names]
         nulls = ", ".join(
             f'cast(null as {_SQL_TYPES[kind]}) as "{name}"' for name, kind in schema.items()
         )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 
 from salescast.lake import Lake
+from salescast.lake.loads import counted_loads
 from salescast.lake.settings import newest_settings
 from salescast.warehouse import Landed
 
@@ -57,6 +58,10 @@ def _sales_sql(relation: Callable[[str], str]) -> str:
             where load_id not in (
                 select load_id from {relation("raw_retractions")} as retractions
             )
+            and load_id not in (
+                select replaces_load_id from {relation("raw_loads")} as replacements
+                where replaces_load_id is not null
+            )
         ),
         dated as (
             select store, department, try_cast("date" as date) as sold_on, loaded_at
@@ -90,12 +95,9 @@ def read_lower_bound(lake: Lake) -> float | None:
 
 def count_landed_rows(lake: Lake) -> dict[str, int]:
     """Rows of the loads that count, by table of the lake."""
-    retracted = set(lake.read("raw_retractions")["load_id"].to_pylist())
     rows: dict[str, int] = {}
-    for load in lake.read("raw_loads").to_pylist():
-        if load["load_id"] not in retracted:
-            table = load["table_name"]
-            rows[table] = rows.get(table, 0) + load["n_rows"]
+    for load in counted_loads(lake):
+        rows[load.table_name] = rows.get(load.table_name, 0) + load.n_rows
     return rows
 
 
@@ -109,8 +111,7 @@ def count_known_future(lake: Lake) -> int:
 
 def read_landed(lake: Lake, first_date: date | None, last_date: date | None) -> Landed:
     """What the lake holds now, with the dates that the engine found."""
-    retracted = set(lake.read("raw_retractions")["load_id"].to_pylist())
-    loads = sorted(set(lake.read("raw_loads")["load_id"].to_pylist()) - retracted)
+    loads = sorted(load.load_id for load in counted_loads(lake))
     settings = newest_settings(lake)
     requests = lake.read("requested_cutoffs")["request_id"].to_pylist()
     known = [*loads, *([settings.settings_id] if settings.settings_id else [])]

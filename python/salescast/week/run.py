@@ -20,7 +20,6 @@ from typing import Any
 
 from salescast.errors import RunError, UserError
 from salescast.forecaster import Forecaster, StopJob, open_forecaster
-from salescast.ingest import complete_loads
 from salescast.lake import Lake, open_lake, sortable_id, utc_naive
 from salescast.recipes import Context, Model, find_recipe, not_yet, steps_of
 from salescast.recipes.catalogue import read_models
@@ -236,8 +235,6 @@ def _begin_again(week: Week) -> None:
 
 
 def _request(week: Week) -> str:
-    # A kill during ingest can leave rows whose load is not recorded yet.
-    complete_loads(week.lake)
     record = week.batch.record
     now = datetime.now(UTC)
     request_id = sortable_id(now)

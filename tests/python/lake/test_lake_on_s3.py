@@ -19,8 +19,8 @@ import pytest
 
 from salescast.errors import RunError, UserError
 from salescast.forecaster.local import LocalForecaster
-from salescast.ingest.loads import LOAD_KEY, complete_loads, landed_hashes, retract
 from salescast.lake import LAKE_SCHEMAS, Lake, arrow_schema, open_lake
+from salescast.lake.loads import counted_loads, retract
 from salescast.lake.trained_models import (
     Encoding,
     TrainedModel,
@@ -320,39 +320,16 @@ def test_the_lake_of_the_settings_is_copied_into_the_home(
 
 
 def land_rows(lake: Lake, load_id: str) -> None:
-    """Rows of a load whose command was killed before it wrote the record."""
-    record = (
-        f'{{"load_id": "{load_id}", "table_name": "raw_stores", "source_file": "stores.csv", '
-        '"content_hash": "abc", "mapping_name": "mine", "loaded_at": "2026-11-22T13:14:15"}'
-    )
-    columns = ", ".join(
-        f"cast(null as {kind}) as {name}"
-        for name, kind in LAKE_SCHEMAS["raw_stores"].items()
-        if name != "schema_version"
-    )
-    with duckdb.connect() as con:
-        query = f"select {columns} from range(3)"
-        staged = lake.stage_query(
-            con, "raw_stores", query, name=load_id, metadata={LOAD_KEY: record}
-        )
-        staged.publish()
-
-
-def test_a_load_left_by_a_killed_command_is_completed_in_another_home(
-    lake: Lake, elsewhere: Lake
-) -> None:
-    land_rows(lake, "20261122t131415000000-ab12")
-    assert landed_hashes(elsewhere) == {}
-    assert complete_loads(elsewhere) == ["20261122t131415000000-ab12"]
-    assert complete_loads(lake) == []
-    (row,) = lake.read("raw_loads").to_pylist()
-    assert (row["n_rows"], row["content_hash"]) == (3, "abc")
+    """The record of a load."""
+    row = {"load_id": load_id, "table_name": "raw_stores", "source_file": "stores.csv"}
+    row |= {"content_hash": "abc", "n_rows": 3, "mapping_name": "mine"}
+    lake.append("raw_loads", [{**row, "loaded_at": datetime(2026, 11, 22)}], load_id)
 
 
 def test_a_load_is_retracted_on_s3(lake: Lake, elsewhere: Lake) -> None:
     land_rows(lake, "20261122t131415000000-ab12")
     retract("20261122t131415000000-ab12", elsewhere, "wrong file")
-    assert landed_hashes(lake) == {}
+    assert counted_loads(lake) == []
     with pytest.raises(UserError, match="is retracted already") as caught:
         retract("20261122t131415000000-ab12", lake, "again")
     assert caught.value.where == f"{lake.place}/raw_loads"

@@ -15,10 +15,8 @@ import pytest
 from salescast.errors import RunError, UserError
 from salescast.forecaster import JobUsage, TransformJob
 from salescast.forecaster.sagemaker.images import built_in_image
-from salescast.ingest import ingest
 from salescast.lake import Lake, sortable_id
 from salescast.lake.trained_models import read_trained_model
-from salescast.mapping import load_mapping
 from salescast.warehouse import Landed
 from salescast.week.batch import Batch, BatchRecord, read_record
 from salescast.week.export import RunFiles
@@ -255,30 +253,6 @@ def test_a_new_build_is_asked_for_the_kinds_of_the_first(tmp_path: Path) -> None
     assert {(cutoff.cutoff_date, cutoff.kind) for cutoff in world.built_for} == kinds
     runs = lake.read("runs").to_pylist()
     assert sorted((run["cutoff_date"], run["kind"]) for run in runs) == sorted([*kinds, *kinds])
-
-
-def test_what_an_ingest_left_without_a_record_has_one_before_the_cutoffs_are_asked_for(
-    tmp_path: Path,
-) -> None:
-    source = tmp_path / "data"
-    source.mkdir()
-    (source / "sales.csv").write_text("store,department,date,sales\n1,a,2026-10-31,5\n")
-    world = begin(tmp_path)
-    week = open_week(world)
-    mapping = load_mapping("retail", Path(__file__).parents[3] / "mappings")
-    (load,) = ingest(source, mapping, week.lake).loads
-    week.lake.files("raw_loads")[0].unlink()
-    known: list[list[str]] = []
-    append = week.lake.append
-
-    def append_and_look(table: str, data: Any, name: str | None = None) -> Path:
-        if table == "requested_cutoffs":
-            known.append(week.lake.names("raw_loads"))
-        return append(table, data, name)
-
-    week.lake.append = append_and_look  # type: ignore[method-assign]
-    carry_out(week)
-    assert known == [[load.load_id]]
 
 
 def test_new_data_after_the_exports_changes_nothing(tmp_path: Path, whole: World) -> None:
