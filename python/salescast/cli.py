@@ -209,7 +209,8 @@ def simulate(
 
 
 @cli.command(
-    epilog="\b\nExamples:\n  salescast ingest data/walmart --mapping walmart\n"
+    epilog="\b\nExamples:\n  salescast ingest data/walmart --mapping walmart --check\n"
+    "  salescast ingest data/walmart --mapping walmart\n"
     '  salescast ingest --retract 20261122t131415000000-ab12 --reason "wrong file"'
 )
 @click.argument("source", required=False, type=click.Path(path_type=Path))
@@ -218,6 +219,12 @@ def simulate(
     "mapping_name",
     metavar="NAME",
     help="Name in mappings/, or a path; default retail (the canonical column names).",
+)
+@click.option(
+    "--check",
+    "only_check",
+    is_flag=True,
+    help="Do all but land: counts, dates, sums by store and month, what is set aside and why.",
 )
 @click.option("--yes", is_flag=True, help="Answer questions about the delivery with yes.")
 @click.option(
@@ -233,6 +240,7 @@ def simulate(
 def ingest(
     source: Path | None,
     mapping_name: str | None,
+    only_check: bool,
     yes: bool,
     load_id: str | None,
     reason: str | None,
@@ -249,8 +257,9 @@ def ingest(
         )
     settings = _settings(target)
     if load_id is not None:
-        if mapping_name is not None:
-            raise UserError("--retract takes no --mapping.", where="salescast ingest")
+        if mapping_name is not None or only_check:
+            option = "--check" if only_check else "--mapping"
+            raise UserError(f"--retract takes no {option}.", where="salescast ingest")
         loads = commands.retract(settings, load_id, reason, take_lock=take_lock)
         if as_json:
             _print_json({"retracted": load_id, "loads": loads})
@@ -263,6 +272,10 @@ def ingest(
     from salescast.console import ConsoleProgress
 
     with ConsoleProgress() as progress:
+        if only_check:
+            checked = commands.check(settings, source, mapping_name or "retail", progress=progress)
+            _print_check(checked, as_json)
+            return
         result = commands.ingest(
             settings,
             source,
@@ -273,6 +286,32 @@ def ingest(
         )
     if as_json:
         _print_json(asdict(result))
+
+
+def _print_check(checked: commands.Checked, as_json: bool) -> None:
+    if as_json:
+        _print_json(asdict(checked))
+        return
+    from salescast.console import DASH, print_table
+
+    result = checked.result
+    rows = [
+        (table, status if reason is None else f"{status}: {reason}", f"{n:,}", example or DASH)
+        for table, status, reason, n, example in checked.statuses
+    ]
+    print_table("What becomes of the rows", ["table", "rows are", "rows", "example"], rows)
+    months = [
+        (store, f"{month:%Y-%m}", f"{n:,}", f"{total:,.2f}")
+        for store, month, n, total in checked.months
+    ]
+    print_table("Sales that count", ["store", "month", "rows", "sum of sales"], months)
+    for warning in result.warnings:
+        click.echo(f"warning: {warning}")
+    for n, question in enumerate(result.questions, start=1):
+        click.echo(f"question {n}: {question}")
+    if checked.problem:
+        click.echo(f"a build would stop: {checked.problem}")
+    click.echo("Nothing was landed.")
 
 
 @cli.command(

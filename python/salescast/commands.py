@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from salescast.errors import UserError
 from salescast.progress import SILENT, CommandProgress
 
 if TYPE_CHECKING:
+    from datetime import date
     from pathlib import Path
 
     from salescast.ingest import IngestResult
@@ -56,6 +58,23 @@ class StepResult:
 
     record: BatchRecord
     done: Sequence[StepRecord]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What an ingest would land, judged by the staging models; nothing is landed.
+
+    Attributes:
+        result: What the delivery holds, and what it would do to landed sales.
+        statuses: Lake table, what becomes of its rows, why, how many, and an example.
+        months: Store, month, rows and sum of sales of the rows that would count.
+        problem: What a build would stop at; None if it would not.
+    """
+
+    result: IngestResult
+    statuses: Sequence[tuple[str, str, str | None, int, str | None]]
+    months: Sequence[tuple[str, date, int, float]]
+    problem: str | None
 
 
 @dataclass(frozen=True)
@@ -127,6 +146,65 @@ def ingest(
         for name in result.unmatched:
             progress.say(f"left {name}: no table of the mapping {mapping.name} asks for it")
     return result
+
+
+def check(
+    settings: Settings,
+    source: Path,
+    mapping_name: str = "retail",
+    *,
+    progress: CommandProgress = SILENT,
+) -> Checked:
+    """Do all of an ingest but land: figures, questions, and the staging models on its rows alone.
+
+    Args:
+        settings: The settings.
+        source: The folder or file.
+        mapping_name: Name in `mappings/`, or a path.
+        progress: Told how it goes on.
+
+    Raises:
+        UserError: The mapping or a file is not as it should be.
+        RunError: Another command holds a lock.
+    """
+    import tempfile
+    from pathlib import Path
+
+    from salescast.errors import RunError
+    from salescast.ingest import ingest as read
+    from salescast.ingest import told
+    from salescast.lake import Lake, open_lake
+    from salescast.lake.lock import hold_locks
+    from salescast.mapping import load_mapping
+    from salescast.warehouse.duckdb import DuckDBWarehouse
+
+    mapping = load_mapping(mapping_name, settings.project / "mappings")
+    land = partial(read, memory_limit=settings.memory_limit, threads=settings.threads)
+    with hold_locks(settings, f"salescast ingest --check {source}"):
+        result = land(
+            source,
+            mapping,
+            open_lake(settings),
+            decide=lambda _: False,
+            on_progress=progress.update,
+        )
+        for line in told(result):
+            progress.say(line)
+        settings.spill.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="check-", dir=settings.spill) as folder:
+            home = Path(folder)
+            own = settings.model_copy(
+                update={"home": home, "target": "dev", "lake_place": str(home / "lake")}
+            )
+            land(source, mapping, Lake(own.lake, own.spill), decide=lambda _: True)
+            warehouse = DuckDBWarehouse(own, progress.update)
+            problem = None
+            try:
+                warehouse.build("staging")
+            except RunError as error:
+                problem = str(error)
+            statuses, months = warehouse.judged()
+    return Checked(result, statuses, months, problem)
 
 
 def retract(

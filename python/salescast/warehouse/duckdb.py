@@ -86,6 +86,53 @@ class DuckDBWarehouse:
             ).fetchall()
         return [Cutoff(*row) for row in rows]
 
+    def judged(
+        self,
+    ) -> tuple[
+        list[tuple[str, str, str | None, int, str | None]], list[tuple[str, date, int, float]]
+    ]:
+        """What staging made of the landed rows, and the sales that count by store and month.
+
+        Returns:
+            Lake table, status, reason, number of rows and an example of what is rejected; and
+            store, first day of the month, rows and sum of sales.
+        """
+        models = {
+            "raw_sales": "stg_retail__sales_judged",
+            "raw_related": "stg_retail__related_series_judged",
+            "raw_stores": "stg_retail__stores_judged",
+            "raw_departments": "stg_retail__departments_judged",
+        }
+        parts = [
+            f"select '{table}' as table_name, row_status, rejection_reason"
+            f" from {self._table('staging', model)}"
+            for table, model in models.items()
+        ]
+        with self._open() as connection:
+            statuses = connection.execute(
+                f"""
+                with examples as (
+                    select
+                        table_name, rejection_reason,
+                        arg_min(
+                            source_file || ', row ' || source_row || ': ' || row_text, source_row
+                        ) as example
+                    from {self._table("staging", "stg_retail__rejected_rows")} group by all
+                )
+                select table_name, row_status, rejection_reason, count(*), any_value(example)
+                from ({" union all ".join(parts)})
+                left join examples using (table_name, rejection_reason)
+                group by all order by 1, 4 desc
+                """
+            ).fetchall()
+            months = connection.execute(
+                f"""
+                select store_id, cast(date_trunc('month', sales_date) as date), count(*), sum(sales)
+                from {self._table("staging", "stg_retail__sales")} group by all order by 1, 2
+                """
+            ).fetchall()
+        return statuses, months
+
     def export_training(self, cutoff: date, to: Path) -> TrainingRecords:
         """Write the training records of a cutoff as gzipped JSON lines.
 
