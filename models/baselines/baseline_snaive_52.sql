@@ -1,9 +1,8 @@
 with
 
-series as (
+all_series as (
 
     select * from {{ ref('exp_series') }}
-    where treatment <> 'ended'
 
 ),
 
@@ -31,6 +30,23 @@ settings as (
 
 ),
 
+series as (
+
+    select * from all_series
+    where treatment <> 'ended'
+
+),
+
+-- Zeros are landed, so that an ended series that sells again counts as an error; those gone for years get no row.
+ended_series as (
+
+    select * from all_series
+    where
+        treatment = 'ended'
+        and (weeks_silent is null or weeks_silent <= {{ var('zeros_for_weeks') }})
+
+),
+
 -- Sums are of decimals: those of doubles depend on the order of the rows, and a rounded quantile would show it.
 history as (
 
@@ -39,8 +55,11 @@ history as (
         series.item_id,
         {{ safe_divide('sum(cast(abs(sales_filled.sales) as decimal(18, 4)))', 'count(sales_filled.sales)') }}
             as sales_level,
-        max_by(sales_filled.sales, sales_filled.week_idx) filter (where sales_filled.sales is not null)
-            as last_known_sales
+        -- What sold last a quarter of a year ago is no guess at next week.
+        case
+            when coalesce(max(series.weeks_silent), 0) <= {{ var('least_silence_weeks') }}
+                then max_by(sales_filled.sales, sales_filled.week_idx) filter (where sales_filled.sales is not null)
+        end as last_known_sales
 
     from series
     inner join sales_filled
@@ -204,13 +223,14 @@ horizons as (
 
 ),
 
-points as (
+live_points as (
 
     select
         horizons.cutoff_date,
         horizons.item_id,
         horizons.week_end_date,
         horizons.horizon_weeks,
+        false as is_ended,
         scales.error_scale,
         coalesce(season_ago.sales, scales.last_known_sales, 0e0) as point_forecast
 
@@ -226,6 +246,27 @@ points as (
 
 ),
 
+points as (
+
+    select * from live_points
+    union all
+    select
+        ended_series.cutoff_date,
+        ended_series.item_id,
+        spine.week_end_date,
+        spine.week_idx - ended_series.cutoff_week_idx as horizon_weeks,
+        true as is_ended,
+        0e0 as error_scale,
+        0e0 as point_forecast
+
+    from ended_series
+    inner join spine
+        on
+            ended_series.cutoff_week_idx < spine.week_idx
+            and ended_series.cutoff_week_idx + ended_series.horizon_weeks >= spine.week_idx
+
+),
+
 quantiles as (
 
     select
@@ -233,6 +274,7 @@ quantiles as (
         points.item_id,
         points.week_end_date,
         points.horizon_weeks,
+        points.is_ended,
         points.point_forecast as mean,
         {% for column, level in quantile_levels() -%}
             {%- if column == 'p50' -%}
@@ -256,6 +298,7 @@ final as (
         item_id,
         week_end_date,
         cast(horizon_weeks as integer) as horizon_weeks,
+        is_ended,
         {% for column, level in quantile_levels() -%}
             {{ round_significant('coalesce(greatest(' ~ column ~ ', lower_bound), ' ~ column ~ ')') }} as {{ column }},
         {% endfor -%}

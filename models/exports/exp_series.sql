@@ -12,9 +12,21 @@ sales_filled as (
 
 ),
 
+silences as (
+
+    select * from {{ ref('int_sales__silences') }}
+
+),
+
 stores as (
 
     select * from {{ ref('stg_retail__stores') }}
+
+),
+
+series_changes as (
+
+    select * from {{ ref('stg_retail__series_changes') }}
 
 ),
 
@@ -31,7 +43,9 @@ seen as (
         min(sales_filled.week_idx) as first_week_idx,
         min(sales_filled.week_end_date) as first_week_end_date,
         max(case when sales_filled.is_observed then sales_filled.week_end_date end) as last_week_end_date,
-        max(case when sales_filled.is_observed then sales_filled.week_idx end) as last_week_idx,
+        max(case when sales_filled.sales <> 0e0 then sales_filled.week_end_date end) as last_sold_week_end_date,
+        max(case when sales_filled.sales <> 0e0 then sales_filled.week_idx end) as last_sold_week_idx,
+        min(case when sales_filled.sales <> 0e0 then sales_filled.week_idx end) as first_sold_week_idx,
         cast(count(*) as integer) as n_weeks,
         cast(count_if(sales_filled.is_observed) as integer) as n_observed,
         coalesce(max(abs(sales_filled.sales)), 0e0) as max_abs_sales
@@ -42,16 +56,148 @@ seen as (
 
 ),
 
-judged as (
+longest_silences as (
+
+    select
+        cutoffs.cutoff_date,
+        silences.item_id,
+        max(silences.next_sold_week_idx - silences.last_sold_week_idx - 1) as longest_silence_weeks
+
+    from silences
+    inner join cutoffs on silences.next_sold_week_idx <= cutoffs.cutoff_week_idx
+    group by 1, 2
+
+),
+
+-- A series that had sold for less than half a year when it fell silent may wait for its season. Of such silences that
+-- are old enough at the cutoff: how many ended within a year?
+young_silences as (
+
+    select
+        cutoffs.cutoff_date,
+        count(*) as n_young,
+        count_if(silences.next_sold_week_idx - silences.last_sold_week_idx - 1 <= {{ var('season_weeks') }} + 4)
+            as n_back
+
+    from silences
+    inner join cutoffs
+        on silences.last_sold_week_idx + {{ var('season_weeks') }} + 4 < cutoffs.cutoff_week_idx
+    where
+        2 * (silences.last_sold_week_idx - silences.first_sold_week_idx) < {{ var('season_weeks') }}
+        and {{ silence_limit('silences.longest_before_weeks') }} < {{ var('season_weeks') }} + 4
+        and (
+            silences.next_sold_week_idx is null
+            or silences.next_sold_week_idx - silences.last_sold_week_idx - 1
+            > {{ silence_limit('silences.longest_before_weeks') }}
+        )
+    group by 1
+
+),
+
+-- What the user says: of a store, of a department in all stores, of one series.
+statements as (
+
+    select
+        store_id,
+        department_id,
+        closed_on,
+        is_still_sold
+
+    from series_changes
+    union all
+    select
+        store_id,
+        '' as department_id,
+        closed_on,
+        false as is_still_sold
+
+    from stores
+
+),
+
+statements_of_series as (
+
+    {% for scope in ['seen.store_id', "''"], ["''", 'seen.department_id'], ['seen.store_id', 'seen.department_id'] -%}
+        select
+            seen.cutoff_date,
+            seen.item_id,
+            statements.closed_on,
+            statements.is_still_sold
+
+        from seen
+        inner join statements
+            on
+                {{ scope[0] }} = statements.store_id
+                and {{ scope[1] }} = statements.department_id
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+stated as (
+
+    select
+        cutoff_date,
+        item_id,
+        min(closed_on) as closed_on,
+        count_if(is_still_sold) > 0 as is_still_sold
+
+    from statements_of_series
+    group by 1, 2
+
+),
+
+measured as (
 
     select
         seen.*,
-        seen.cutoff_week_idx - seen.last_week_idx > {{ var('ended_after_weeks') }}
-        or coalesce(stores.closed_on <= seen.cutoff_date, false) as is_ended,
-        seen.n_weeks >= seen.horizon_weeks and seen.max_abs_sales > 0e0 as is_long_enough
+        seen.cutoff_week_idx - seen.last_sold_week_idx as weeks_silent,
+        coalesce(longest_silences.longest_silence_weeks, 0) as longest_silence_weeks,
+        -- A few such silences tell nothing; then the series is kept.
+        2 * (seen.last_sold_week_idx - seen.first_sold_week_idx) < {{ var('season_weeks') }}
+        and (coalesce(young_silences.n_young, 0) < 20 or 5 * young_silences.n_back >= young_silences.n_young)
+            as may_wait_for_season,
+        stated.closed_on,
+        coalesce(stated.is_still_sold, false) as is_still_sold
 
     from seen
-    left join stores on seen.store_id = stores.store_id
+    left join longest_silences
+        on
+            seen.cutoff_date = longest_silences.cutoff_date
+            and seen.item_id = longest_silences.item_id
+    left join young_silences on seen.cutoff_date = young_silences.cutoff_date
+    left join stated
+        on
+            seen.cutoff_date = stated.cutoff_date
+            and seen.item_id = stated.item_id
+
+),
+
+limited as (
+
+    select
+        measured.*,
+        case
+            when measured.may_wait_for_season then {{ var('season_weeks') }} + 4
+            else {{ silence_limit('measured.longest_silence_weeks') }}
+        end as silence_limit_weeks
+
+    from measured
+
+),
+
+-- A day on which the user says that it closed comes before all, and a word that it is still sold before the rule.
+reasoned as (
+
+    select
+        limited.*,
+        case
+            when limited.closed_on <= limited.cutoff_date then 'closed_on'
+            when limited.is_still_sold then cast(null as varchar)
+            when limited.weeks_silent > limited.silence_limit_weeks then 'silent_for_its_rhythm'
+        end as ended_reason,
+        limited.n_weeks >= limited.horizon_weeks and limited.max_abs_sales > 0e0 as is_long_enough
+
+    from limited
 
 ),
 
@@ -64,8 +210,8 @@ store_codes as (
             partition by cutoff_date order by min(first_week_idx), store_id
         ) - 1 as integer) as store_code
 
-    from judged
-    where is_long_enough and not is_ended
+    from reasoned
+    where is_long_enough and ended_reason is null
     group by 1, 2
 
 ),
@@ -79,8 +225,8 @@ department_codes as (
             partition by cutoff_date order by min(first_week_idx), department_id
         ) - 1 as integer) as department_code
 
-    from judged
-    where is_long_enough and not is_ended
+    from reasoned
+    where is_long_enough and ended_reason is null
     group by 1, 2
 
 ),
@@ -88,22 +234,28 @@ department_codes as (
 final as (
 
     select
-        judged.cutoff_date,
-        judged.item_id,
-        judged.store_id,
-        judged.department_id,
-        judged.cutoff_week_idx,
-        judged.horizon_weeks,
-        judged.first_week_idx,
-        judged.first_week_end_date,
-        judged.last_week_end_date,
-        judged.n_weeks,
-        judged.n_observed,
+        reasoned.cutoff_date,
+        reasoned.item_id,
+        reasoned.store_id,
+        reasoned.department_id,
+        reasoned.cutoff_week_idx,
+        reasoned.horizon_weeks,
+        reasoned.first_week_idx,
+        reasoned.first_week_end_date,
+        reasoned.last_week_end_date,
+        reasoned.n_weeks,
+        reasoned.n_observed,
+        reasoned.last_sold_week_end_date,
+        reasoned.weeks_silent,
+        reasoned.longest_silence_weeks,
+        reasoned.silence_limit_weeks,
+        reasoned.closed_on,
+        reasoned.ended_reason,
         case
-            when judged.is_ended then 'ended'
-            when judged.is_long_enough then 'trained'
+            when reasoned.ended_reason is not null then 'ended'
+            when reasoned.is_long_enough then 'trained'
             when
-                judged.max_abs_sales > 0e0
+                reasoned.max_abs_sales > 0e0
                 and store_codes.store_code is not null
                 and department_codes.department_code is not null
                 then 'inferred'
@@ -112,15 +264,15 @@ final as (
         store_codes.store_code,
         department_codes.department_code
 
-    from judged
+    from reasoned
     left join store_codes
         on
-            judged.cutoff_date = store_codes.cutoff_date
-            and judged.store_id = store_codes.store_id
+            reasoned.cutoff_date = store_codes.cutoff_date
+            and reasoned.store_id = store_codes.store_id
     left join department_codes
         on
-            judged.cutoff_date = department_codes.cutoff_date
-            and judged.department_id = department_codes.department_id
+            reasoned.cutoff_date = department_codes.cutoff_date
+            and reasoned.department_id = department_codes.department_id
 
 )
 

@@ -30,6 +30,12 @@ departments_judged as (
 
 ),
 
+series_changes_judged as (
+
+    select * from {{ ref('stg_retail__series_changes_judged') }}
+
+),
+
 -- Decimal sums do not depend on the order of the rows, and take what is rejected for its size.
 judged as (
 
@@ -67,6 +73,15 @@ judged as (
         cast(null as double) as sales
 
     from departments_judged
+    group by 1, 2
+    union all
+    select
+        load_id,
+        row_status,
+        count(*) as n_rows,
+        cast(null as double) as sales
+
+    from series_changes_judged
     group by 1, 2
 
 ),

@@ -187,6 +187,19 @@ class DepartmentsTable(TableMapping):
     constant = ("category",)
 
 
+class SeriesChangesTable(TableMapping):
+    """Where it stands what became of stores and departments: renamed, closed, still sold."""
+
+    allowed = ("store", "department", "renamed_from", "closed_on", "still_sold")
+
+    @model_validator(mode="after")
+    def _check_use(self) -> Self:
+        for names in (("store", "department"), ("renamed_from", "closed_on", "still_sold")):
+            if not set(names) & set(self.columns):
+                raise ValueError(f"one of {', '.join(names)} is needed: add it to columns")
+        return self
+
+
 class Tables(_Strict):
     """The tables of a source; only sales is required."""
 
@@ -194,6 +207,7 @@ class Tables(_Strict):
     related: RelatedTable | None = None
     stores: StoresTable | None = None
     departments: DepartmentsTable | None = None
+    series_changes: SeriesChangesTable | None = None
 
     def present(self) -> dict[str, TableMapping]:
         """The tables that the mapping describes, by name."""

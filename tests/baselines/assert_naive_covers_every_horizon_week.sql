@@ -3,7 +3,7 @@ with
 series as (
 
     select * from {{ ref('exp_series') }}
-    where treatment <> 'ended'
+    where treatment <> 'ended' or coalesce(weeks_silent, 0) <= {{ var('zeros_for_weeks') }}
 
 ),
 

@@ -36,6 +36,13 @@ judged as (
         row_status
 
     from {{ ref('stg_retail__departments_judged') }}
+    union all
+    select
+        'raw_series_changes' as table_name,
+        load_id,
+        row_status
+
+    from {{ ref('stg_retail__series_changes_judged') }}
 
 ),
 

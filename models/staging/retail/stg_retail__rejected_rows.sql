@@ -24,6 +24,12 @@ departments_judged as (
 
 ),
 
+series_changes_judged as (
+
+    select * from {{ ref('stg_retail__series_changes_judged') }}
+
+),
+
 raw_sales as (
 
     select * from {{ source('lake', 'raw_sales') }}
@@ -112,6 +118,22 @@ rejected_departments as (
 
 ),
 
+rejected_series_changes as (
+
+    select
+        'raw_series_changes' as table_name,
+        load_id,
+        loaded_at,
+        source_file,
+        source_row,
+        rejection_reason,
+        store_id || ' | ' || department_id || ' | ' || renamed_from as row_text
+
+    from series_changes_judged
+    where row_status = 'rejected'
+
+),
+
 final as (
 
     select * from rejected_sales
@@ -121,6 +143,8 @@ final as (
     select * from rejected_stores
     union all
     select * from rejected_departments
+    union all
+    select * from rejected_series_changes
 
 )
 

@@ -23,6 +23,12 @@ settings as (
 
 ),
 
+renames as (
+
+    select * from {{ ref('stg_retail__series_renames') }}
+
+),
+
 register as (
 
     select * from {{ ref('stg_retail__related_series_register') }}
@@ -36,8 +42,8 @@ parsed as (
         raw_related.loaded_at,
         raw_related.source_file,
         raw_related.source_row,
-        trim(raw_related.store) as store_id,
-        coalesce(trim(raw_related.department), '') as department_id,
+        coalesce(renames.store_id, trim(raw_related.store)) as store_id,
+        coalesce(renames.department_id, trim(raw_related.department), '') as department_id,
         raw_related.series_name,
         raw_related.date as date_text,
         raw_related.value as value_text,
@@ -49,6 +55,10 @@ parsed as (
 
     from raw_related
     inner join loads on raw_related.load_id = loads.load_id
+    left join renames
+        on
+            trim(raw_related.store) = renames.old_store_id
+            and coalesce(trim(raw_related.department), '') = renames.old_department_id
 
 ),
 

@@ -23,6 +23,12 @@ settings as (
 
 ),
 
+renames as (
+
+    select * from {{ ref('stg_retail__series_renames') }}
+
+),
+
 stores as (
 
     select * from {{ ref('stg_retail__stores') }}
@@ -42,8 +48,8 @@ parsed as (
         raw_sales.loaded_at,
         raw_sales.source_file,
         raw_sales.source_row,
-        trim(raw_sales.store) as store_id,
-        trim(raw_sales.department) as department_id,
+        coalesce(renames.store_id, trim(raw_sales.store)) as store_id,
+        coalesce(renames.department_id, trim(raw_sales.department)) as department_id,
         raw_sales.date as date_text,
         raw_sales.sales as sales_text,
         raw_sales.is_holiday as is_holiday_text,
@@ -59,6 +65,10 @@ parsed as (
 
     from raw_sales
     inner join loads on raw_sales.load_id = loads.load_id
+    left join renames
+        on
+            trim(raw_sales.store) = renames.old_store_id
+            and coalesce(trim(raw_sales.department), '') = renames.old_department_id
 
 ),
 

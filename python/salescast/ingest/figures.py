@@ -91,6 +91,7 @@ _KEYS = {
     "raw_related": ("store", "department", "date", "series_name"),
     "raw_stores": ("store",),
     "raw_departments": ("department",),
+    "raw_series_changes": ("store", "department", "renamed_from"),
 }
 
 

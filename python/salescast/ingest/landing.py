@@ -13,7 +13,7 @@ from salescast.lake import Lake, StagedFile
 from salescast.mapping import Mapping
 
 # Sales come last: whoever sees them also sees the rest of the command.
-LANDING_ORDER = ("stores", "departments", "related", "sales")
+LANDING_ORDER = ("stores", "departments", "series_changes", "related", "sales")
 Progress = Callable[[str], None]
 
 

@@ -57,6 +57,8 @@ LAKE_SCHEMAS: dict[str, dict[str, str]] = {
     "raw_related": _text("store", "department", "date", "series_name", "value") | _LANDED,
     "raw_stores": _text("store", "type", "size", "region", "opened_on", "closed_on") | _LANDED,
     "raw_departments": _text("department", "name", "category") | _LANDED,
+    "raw_series_changes": _text("store", "department", "renamed_from", "closed_on", "still_sold")
+    | _LANDED,
     "raw_loads": {
         **_text("load_id", "table_name", "source_file", "content_hash"),
         "n_rows": "bigint",

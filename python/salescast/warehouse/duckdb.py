@@ -102,6 +102,7 @@ class DuckDBWarehouse:
             "raw_related": "stg_retail__related_series_judged",
             "raw_stores": "stg_retail__stores_judged",
             "raw_departments": "stg_retail__departments_judged",
+            "raw_series_changes": "stg_retail__series_changes_judged",
         }
         parts = [
             f"select '{table}' as table_name, row_status, rejection_reason"

@@ -32,7 +32,7 @@ class Forecasts:
             and put in order here.
         items: Parquet with the item_id of each series of `answers`.
         fallback: Parquet of a dbt model's rows; of its series those land that the model has not
-            forecast.
+            forecast, and those that have ended (is_ended), whatever the model says of them.
     """
 
     rows: Path | None = None
@@ -51,12 +51,13 @@ class Forecasts:
 
 @dataclass(frozen=True)
 class LandedRun:
-    """Size of a landed run; fallback items have the seasonal naive's rows."""
+    """Size of a landed run; fallback items have the seasonal naive's rows, ended ones zeros."""
 
     n_items: int
     n_fallback_items: int
     n_rows: int
     fallback_items: tuple[str, ...] = ()
+    n_ended_items: int = 0
 
     def __str__(self) -> str:
         """One line for the step's detail."""
@@ -68,6 +69,8 @@ class LandedRun:
                 + ", ".join(self.fallback_items)
                 + more
             )
+        if self.n_ended_items:
+            text += f"; {self.n_ended_items:,} ended, forecast as 0 (reports.rpt_ended_series)"
         return text
 
 
@@ -100,10 +103,7 @@ def land_run(
     """
     connection = duckdb.connect(":memory:", config=dict(config or {}))
     try:
-        connection.execute(
-            "create temp table forecast_by_model as select distinct item_id from read_parquet(?)",
-            [str(forecasts.rows or forecasts.items)],
-        )
+        _find_items(connection, forecasts)
         # A kill between the two files leaves forecasts without their run; they stand as they are.
         if not lake.has_file("forecasts", run.run_id):
             staged = _stage(connection, lake, run, forecasts, lower_bound)
@@ -135,6 +135,32 @@ def land_run(
     return landed
 
 
+def _find_items(connection: duckdb.DuckDBPyConnection, forecasts: Forecasts) -> None:
+    """Make the temporary tables of the series that have ended and of those the model forecast."""
+    # Rows of another dbt model may do without is_ended.
+    connection.execute(
+        """
+        create temp table ended_items as
+        select distinct item_id
+        from (
+            from read_parquet(?)
+            union all by name
+            select null::varchar as item_id, false as is_ended where false
+        )
+        where is_ended
+        """,
+        [str(forecasts.fallback or forecasts.rows or forecasts.items)],
+    )
+    connection.execute(
+        """
+        create temp table forecast_by_model as
+        select distinct item_id from read_parquet(?)
+        where item_id not in (select item_id from ended_items)
+        """,
+        [str(forecasts.rows or forecasts.items)],
+    )
+
+
 def _stage(
     connection: duckdb.DuckDBPyConnection,
     lake: Lake,
@@ -156,7 +182,9 @@ def _stage(
         rows = _answered_rows(lower_bound)
     if forecasts.fallback is not None:
         parameters["fallback"] = str(forecasts.fallback)
-        rows += f"""
+        rows = f"""
+            select * from ({rows})
+            where item_id in (select item_id from forecast_by_model)
             union all
             {_dbt_rows("$fallback")}
             where item_id not in (select item_id from forecast_by_model)
@@ -262,7 +290,9 @@ def _measure(
             count(*),
             list(distinct item_id order by item_id) filter (
                 where item_id not in (select item_id from forecast_by_model)
-            )
+                and item_id not in (select item_id from ended_items)
+            ),
+            count(distinct item_id) filter (where item_id in (select item_id from ended_items))
         from read_parquet(?)
         """,
         [path],
@@ -272,4 +302,4 @@ def _measure(
     if fallback:
         listing.parent.mkdir(parents=True, exist_ok=True)
         listing.write_text("item_id\n" + "\n".join(fallback) + "\n", encoding="utf-8")
-    return LandedRun(n_items, len(fallback), n_rows, tuple(fallback[:N_NAMED]))
+    return LandedRun(n_items, len(fallback), n_rows, tuple(fallback[:N_NAMED]), row[3])

@@ -77,6 +77,7 @@ REPORTS = {
     "rpt_forecast_accuracy": "kind, model_id, cutoff_date, level, horizon_band",
     "rpt_error_histogram": "kind, model_id, cutoff_date, error_bin",
     "rpt_rejected_rows": "table_name, reason",
+    "rpt_ended_series": "item_id",
     "rpt_batches": "batch_id",
 }
 
@@ -312,14 +313,15 @@ def test_unusual_codes_stay_what_they_are(life: Life) -> None:
 
 def test_each_series_is_treated_as_it_deserves(life: Life) -> None:
     series = {row[0]: row[6] for row in life.seen["year"]["dim_series"]}
-    trained = dict.fromkeys([*REGULAR.values(), NEGATIVE, ONCE], "trained")
-    assert series == {**trained, OLD: "ended", ZERO: "fallback", NEW: "fallback"}
+    trained = dict.fromkeys([*REGULAR.values(), NEGATIVE], "trained")
+    gone = {OLD: "ended", ONCE: "ended"}
+    assert series == {**trained, **gone, ZERO: "fallback", NEW: "fallback"}
     at_one_week = {row[0]: row[6] for row in life.seen["week"]["dim_series"]}
-    assert at_one_week == {**trained, NEW: "trained", OLD: "ended", ZERO: "fallback"}
+    assert at_one_week == {**trained, **gone, NEW: "trained", ZERO: "fallback"}
 
 
 @pytest.mark.parametrize(("horizon", "stage"), [(52, "year"), (1, "week")])
-def test_all_but_ended_series_get_every_week_of_the_horizon(
+def test_all_but_series_gone_for_years_get_every_week_of_the_horizon(
     life: Life, horizon: int, stage: str
 ) -> None:
     (run_id,) = life.year_runs if stage == "year" else life.week_runs
@@ -334,7 +336,7 @@ def test_all_but_ended_series_get_every_week_of_the_horizon(
 
 def test_zeros_stay_zeros_and_forecasts_are_never_negative(life: Life) -> None:
     numbers = {row[1]: row[6:] for row in life.year_forecast}
-    assert set(numbers[ZERO]) == {0.0}
+    assert set(numbers[ZERO]) == set(numbers[ONCE]) == {0.0}
     assert min(min(row[6:]) for row in life.year_forecast) == 0.0
     actuals = life.home.marts(
         "select min(sales) from shop_marts.fct_weekly_sales where item_id = ?", [NEGATIVE]
@@ -355,7 +357,7 @@ def test_deepars_files_hold_these_series_to_the_letter(life: Life, tmp_path: Pat
         inference, 1, cardinality=summary.cardinality, num_dynamic_feat=summary.num_dynamic_feat
     )
     names = {str(record.extra["item_id"]) for record in read_records([inference])}
-    assert names == {*REGULAR.values(), NEGATIVE, ONCE, NEW}
+    assert names == {*REGULAR.values(), NEGATIVE, NEW}
 
 
 # A killed command, a second command
