@@ -150,6 +150,7 @@ def test_all_tables_land_with_their_origin(source: Path, lake: Lake, retail: Map
         "is_stocked_out": None,
         "line_id": None,
         "row_digest": row["row_digest"],
+        "unreadable_line": None,
         "load_id": load.load_id,
         "loaded_at": row["loaded_at"],
         "source_file": "sales.csv",

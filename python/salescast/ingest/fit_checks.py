@@ -120,11 +120,12 @@ def _refuse_dates(
             fix=f"correct tables.{source.table}.columns.date or null_texts in {mapping.path}",
         )
     fitting = [
-        f for f in _OTHER_DATE_FORMATS if f != mapping.date_format and _fits(landing, values, f)
+        f for f in _OTHER_DATE_FORMATS if f not in mapping.date_format and _fits(landing, values, f)
     ]
+    shown = " or ".join(repr(each) for each in mapping.date_format)
     hint = f", for example {' or '.join(repr(f) for f in fitting[:2])}" if fitting else ""
     raise UserError(
-        f"most dates do not fit the date format {mapping.date_format!r}: "
+        f"most dates do not fit the date format {shown}: "
         + ", ".join(repr(value) for value in values),
         where=f"{source.path}, column {title!r}, from row {row} on",
         fix=f"set date_format in {mapping.path}{hint}",
