@@ -213,6 +213,7 @@ class SalesTable(TableMapping):
         """Columns of the file by the name they get, those of the line's id included."""
         own = {f"line_id.{title}": title for title in self.line_id}
         return {**self.columns, **own}
+
     unpivot: Unpivot | None = None
 
     def from_unpivot(self) -> tuple[str, ...]:
@@ -504,11 +505,16 @@ def _check_date_formats(formats: list[str]) -> None:
         if text in formats[:number]:
             raise ValueError(f"date_format has {text!r} twice")
         for other in formats[:number]:
-            if clash := _clash(text, other) or _clash(other, text):
+            if clash := formats_clash(text, other):
                 raise ValueError(
                     f"date_format has {other!r} and {text!r}, which read {clash!r} differently; "
                     "keep the one that the files use"
                 )
+
+
+def formats_clash(one: str, other: str) -> str | None:
+    """A date as text that two date formats read as different days; None where there is none."""
+    return _clash(one, other) or _clash(other, one)
 
 
 @cache
