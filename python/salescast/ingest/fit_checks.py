@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import glob
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -322,6 +323,7 @@ def _judge_numbers(
     values, row = _examples(landing, column, parameters, where)
     title = _title(source, landing, name)
     keys = _fitting_signs(landing, values)
+    words = [value for value in values if not re.search("[0-9]", value)]
     where_text = f"{source.path}, column {title!r}, from {source.place(row or 0)} on"
     if 2 * n_bad > n_values:
         raise UserError(
@@ -334,12 +336,16 @@ def _judge_numbers(
         f"{source.name}: {n_bad:,} of {n_values:,} values of {name} are no numbers and are set "
         f"aside, such as {_shown(values)} ({source.place(row or 0)} on)"
         + (f"; set {keys} in {mapping.path}" if keys else "")
+        + (f"; add {_shown(words)} to null_texts if they mean no value" if words else "")
     )
 
 
 def _fitting_signs(landing: Landing, values: list[str]) -> str:
     """The keys under which all values are numbers, with what each would mean; empty if none."""
     mapping, fitting = landing.mapping, []
+    values = [value for value in values if re.search(r"[0-9].*[.,' ]|[.,' ].*[0-9]", value)]
+    if not values:
+        return ""
     for decimal, thousands in _OTHER_SIGNS:
         if (decimal, thousands) == (mapping.decimal_sign, mapping.thousands_sign):
             continue

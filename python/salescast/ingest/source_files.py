@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from salescast.errors import RunError, UserError
-from salescast.ingest.text_files import CHUNK, TextFile, patched_copy, read_text
+from salescast.ingest.text_files import CHUNK, TextFile, patched_copy, read_text, without_lines
 from salescast.ingest.value_sql import Column
 from salescast.ingest.wide_files import WideColumns, wide_columns
 from salescast.mapping import AS_WRITTEN, Mapping
@@ -59,9 +59,10 @@ class SourceFile:
         columns: Its columns; those of a wide file that became rows are not among them.
         rows: SQL of `source_row`, `unreadable_line` and the columns as they stand in the file.
         parameters: Values of the reader's parameters.
-        text: The text that `rows` reads, and its delimiter; None for Parquet.
+        text: The text that `rows` reads; None for Parquet, as is its layout.
+        layout: How that text is cut into rows and columns.
         wide: How the columns of a wide file become rows.
-        n_unreadable: Lines that were set aside, and the first of them with its number.
+        unreadable: Lines that were set aside, with their numbers.
     """
 
     path: Path
@@ -118,7 +119,7 @@ class _Layout:
         source = (
             f"read_csv($path, auto_detect = false, header = true, columns = {{{types}}},"
             f" delim = {quoted_text(self.delimiter)}, quote = '\"', escape = '\"',"
-            f" strict_mode = true, skip = {self.n_lines_before},"
+            f" strict_mode = true,"
             f" compression = '{'gzip' if is_packed else 'none'}'{options})"
         )
         if token is None:
@@ -214,6 +215,7 @@ def _open_csv(path: Path, name: str, table: str, mapping: Mapping, scratch: Path
             where=f"{path}, header",
             fix="write each name on one line",
         )
+    text = without_lines(text, lines[:n_before], scratch) if n_before else text
     layout = _Layout(len(header), delimiter, n_before)
     return SourceFile(
         path,
@@ -382,7 +384,8 @@ def set_lines_aside(
         every = " or ".join(f"c{index} is not null" for index in range(layout.n_columns))
         # All of the result is fetched: only then are the rejected lines written down.
         ((n_good, _),) = con.execute(
-            f"select count(*), count_if({every}) from ({rows})", source.parameters
+            f"select count(*), count_if({every}) from ({rows})",
+            {"path": source.parameters["path"]},
         ).fetchall()
         found = con.execute(
             "select min(line), line_byte_position, any_value(error_type)::varchar,"
@@ -405,7 +408,7 @@ def set_lines_aside(
             raise UserError(
                 "a quote is not closed: a value goes on over the end of its line, and the row has "
                 "another number of values than the header",
-                where=f"{source.path}, line {line}",
+                where=f"{source.path}, line {line + layout.n_lines_before}",
                 fix='close it; write a quote inside a value as ""',
             ) from error
         old = bare.encode()
@@ -414,7 +417,7 @@ def set_lines_aside(
         shown = bare[:_MAX_LINE].replace('"', '""')
         filler = f'"{token}{shown}"' + layout.delimiter * (layout.n_columns - 1)
         patches.append((place, old, filler.encode()))
-        lines.append((line, bare))
+        lines.append((line + layout.n_lines_before, bare))
     copy = patched_copy(text, patches, scratch)
     if copy is None:
         raise told from error
@@ -441,7 +444,7 @@ def _check_few(
     more = kind.startswith("TOO MANY")
     raise UserError(
         f"most lines have {each}, the header has {layout.n_columns}: {raw.strip()[:200]!r}",
-        where=f"{source.path}, line {line}",
+        where=f"{source.path}, line {line + layout.n_lines_before}",
         fix=(
             "give each column of the file a name in the header, and put values that hold the "
             "delimiter in quotes"
@@ -462,7 +465,8 @@ def told_reading(error: duckdb.Error, source: SourceFile) -> UserError | RunErro
             fix="free some memory or split the file",
         )
     line = re.search(r"CSV Error on Line: (\d+)", text)
-    where = f"{source.path}, line {line[1]}" if line else str(source.path)
+    n_before = source.layout.n_lines_before if source.layout else 0
+    where = f"{source.path}, line {int(line[1]) + n_before}" if line else str(source.path)
     if ragged := re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", text):
         what = f"a row has {ragged[2]} values, the header has {ragged[1]}"
         return UserError(

@@ -12,7 +12,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BufferedReader
 from pathlib import Path
 
@@ -40,6 +40,7 @@ class TextFile:
         is_packed: Whether `readable` is gzip.
         content_hash: SHA-256 of the unpacked bytes of the file.
         head: Beginning of the text.
+        has_mark: Whether the mark of UTF-8 or UTF-16 stands before it.
         currencies: Signs of currencies that stand anywhere in it.
     """
 
@@ -47,6 +48,7 @@ class TextFile:
     is_packed: bool
     content_hash: str
     head: str
+    has_mark: bool
     currencies: frozenset[str]
 
 
@@ -111,8 +113,20 @@ def read_text(path: Path, encoding: str, key: str, scratch: Path) -> TextFile:
         packed and copy is None,
         reading.hasher.hexdigest(),
         reading.head.removeprefix("\ufeff").split(_END_OF_FILE)[0],
+        reading.head.startswith("\ufeff"),
         frozenset(reading.currencies),
     )
+
+
+def without_lines(text: TextFile, lines: list[str], scratch: Path) -> TextFile:
+    """A copy without its first lines; in quotes, they would swallow what comes after them."""
+    before = "".join(lines)
+    old = ("\ufeff" + before if text.has_mark else before).encode()
+    copy = patched_copy(text, [(0, old, b"")], scratch)
+    if copy is None:
+        raise RunError("the file changed while it was read", where=str(text.readable))
+    head = text.head[len(before) :]
+    return replace(text, readable=copy, is_packed=False, head=head, has_mark=False)
 
 
 def patched_copy(
@@ -227,7 +241,7 @@ class _Reading:
         if not self.is_utf8:
             self._look_for_utf8(chunk, final)
         if final:
-            end = re.search(f"{_END_OF_FILE}+[\r\n]*$", self._tail)
+            end = re.search(f"[\r\n]*{_END_OF_FILE}[{_END_OF_FILE}\r\n]*$", self._tail)
             self.n_end_bytes = len(end[0].encode()) if end else 0
         return text
 

@@ -113,14 +113,14 @@ def _digits(mapping: Mapping) -> str:
     fraction = f"[{decimal}][0-9]*"
     first, lakhs = "[1-9][0-9]{0,2}", "[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}"
     whole, forms = ["[0-9]+", _BLANK_GROUPS, _TICK_GROUPS], []
-    if thousands in (".", ",") or (decimal == "," and thousands is None):
-        whole.append(f"{first}(?:[{'.' if decimal == ',' else ','}][0-9]{{3}})+")
-    elif decimal == "." and thousands is None:
+    if decimal == ",":
+        whole.append(f"{first}(?:[.][0-9]{{3}})+")
+    elif thousands == ",":
+        whole += [f"{first}(?:,[0-9]{{3}})+", lakhs]
+    else:
         # 1,234 may be a little more than one; with a point, or with a second comma, it cannot.
         forms.append(f"{first}(?:,[0-9]{{3}}){fraction}")
         forms.append(f"(?:{first}(?:,[0-9]{{3}}){{2,}}|{lakhs})(?:{fraction})?")
-    if thousands == ",":
-        whole.append(lakhs)
     forms += [
         f"(?:{'|'.join(whole)})(?:{fraction})?(?:[eE][+-]?[0-9]+)?",
         f"[{decimal}][0-9]+(?:[eE][+-]?[0-9]+)?",
