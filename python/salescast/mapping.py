@@ -45,7 +45,7 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 NULL_TEXTS = ("", "NA", "NULL", "null", "NaN", "nan")
 
 # Keys for all tables that decide how a file is read.
-_READING = ("null_texts", "decimal_sign", "date_format")
+_READING = ("null_texts", "decimal_sign", "thousands_sign", "date_format", "timezone")
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 Level = Literal["store", "department"]
@@ -369,7 +369,12 @@ class Mapping(_Strict):
             found["series"] = (
                 series if isinstance(series, str) else {n: s.column for n, s in series.items()}
             )
-        everywhere = self.model_dump(mode="json", include=set(_READING), exclude_defaults=True)
+        keys = set(_READING)
+        unpivot = getattr(own, "unpivot", None)
+        if any(map(names_week_only, self.date_format)) or unpivot:
+            # They say which day a week is, and how far the next column is.
+            keys |= {"grain", "week_label"}
+        everywhere = self.model_dump(mode="json", include=keys, exclude_defaults=True)
         return {**everywhere, "table": found}
 
     @field_validator("lower_bound", "holiday_weight", mode="before")
