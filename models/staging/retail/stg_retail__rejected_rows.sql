@@ -81,7 +81,7 @@ rejected_related as (
         on
             related_series_judged.load_id = raw_related.load_id
             and related_series_judged.source_row = raw_related.source_row
-            and coalesce(related_series_judged.series_name, '') = coalesce(raw_related.series_name, '')
+            and related_series_judged.series_name = coalesce(raw_related.series_name, '')
     where related_series_judged.row_status = 'rejected'
 
 ),

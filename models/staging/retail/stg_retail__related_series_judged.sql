@@ -38,7 +38,7 @@ parsed as (
         raw_related.source_row,
         trim(raw_related.store) as store_id,
         coalesce(trim(raw_related.department), '') as department_id,
-        raw_related.series_name,
+        coalesce(raw_related.series_name, '') as series_name,
         raw_related.date as date_text,
         raw_related.value as value_text,
         raw_related.unreadable_line,

@@ -393,9 +393,11 @@ def _tell_totals(source: SourceFile, landing: Landing, path: dict[str, Any], row
         if name in table.constants:
             continue
         found = landing.con.execute(
-            f"select any_value({name}) filter (is_total), count_if(is_total), count(*),"
-            " min(source_row) filter (is_total) from (select *, coalesce(regexp_matches(lower("
-            f"trim({name})), {quoted_text(_TOTALS)}), false) as is_total {rows})",
+            f"with names as (select {name} as name, count(*) as n_rows, min(source_row) as row_1"
+            f" {rows} group by 1), totals as (select * from names where regexp_matches("
+            f"lower(trim(name)), {quoted_text(_TOTALS)}))"
+            " select first(name), sum(n_rows), (select sum(n_rows) from names), min(row_1)"
+            " from totals",
             path,
         ).fetchone()
         # A file of one store may well call it so.

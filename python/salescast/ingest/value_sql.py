@@ -70,7 +70,13 @@ def number_sql(column: Column, mapping: Mapping) -> str:
     gives thousands_sign. Any other text stays as it is.
     """
     text = text_sql(column)
-    return text if column.type != "VARCHAR" else written_number_sql(text, mapping)
+    if column.type != "VARCHAR":
+        return text
+    number = written_number_sql(text, mapping)
+    if mapping.decimal_sign == "," or any(re.search("[0-9]", each) for each in mapping.null_texts):
+        return number
+    # Most are plain: they need no look at the null texts, none of which is a number.
+    return f"case when regexp_matches({column.sql}, '{NUMBER}') then {column.sql} else {number} end"
 
 
 def written_number_sql(text: str, mapping: Mapping) -> str:
@@ -146,28 +152,34 @@ def date_sql(column: Column, mapping: Mapping) -> str:
 
 def written_date_sql(text: str, formats: tuple[str, ...], mapping: Mapping) -> str:
     """SQL for the date that a text has under the first format that fits, as ISO text, or null."""
-    days = ", ".join(_day(text, each, mapping) for each in formats)
-    day = f"coalesce({days})" if len(formats) > 1 else days
-    # The digit keeps out words that strptime takes, such as 'epoch'.
-    return (
-        f"case when year({day}) between 1900 and 2199 and regexp_matches({text}, '[0-9]')"
-        f" then strftime({day}, '%Y-%m-%d') end"
-    )
+    found = []
+    for each in formats:
+        day = _day(text, each, mapping)
+        # A year such as 26 gives way to the next format; the digit keeps out words that strptime
+        # takes, such as 'epoch'.
+        good = f"year({day}) between 1900 and 2199 and regexp_matches({text}, '[0-9]')"
+        if "%G" in each:
+            # Week 53 of a year of 52 is taken for the first of the next one.
+            good += f" and contains({text}, strftime({_day(text, each, mapping, False)}, '%G'))"
+        found.append(f"case when {good} then strftime({day}, '%Y-%m-%d') end")
+    return f"coalesce({', '.join(found)})" if len(found) > 1 else found[0]
 
 
-def _day(text: str, date_format: str, mapping: Mapping) -> str:
-    """SQL for the day that a text has under one format, or null."""
+def _day(text: str, date_format: str, mapping: Mapping, of_label: bool = True) -> str:
+    """SQL for the day that a text has under one format, or null.
+
+    An ISO week is the day that names it under the mapping, or else its monday.
+    """
     if date_format == EXCEL_DATES:
         number = f"cast(regexp_extract({text}, '^[0-9]+') as integer)"
         return (
             f"case when regexp_matches({text}, {quoted_text(EXCEL_NUMBER)})"
             f" then cast(date '1899-12-30' + {number} as timestamp) end"
         )
-    if names_week_only(date_format):
-        return _week_day(text, date_format, mapping)
     if without_offset(date_format) == date_format:
-        day = _in_range(f"try_strptime({text}, {quoted_text(date_format)})")
-        return f"case when {_real_week(text, day)} then {day} end" if "%G" in date_format else day
+        day = f"try_strptime({text}, {quoted_text(date_format)})"
+        is_last = of_label and names_week_only(date_format) and mapping.week_label == "end"
+        return f"{day} + interval 6 day" if is_last else day
     offset = quoted_text(_OFFSET)
     plain = quoted_text(without_offset(date_format))
     wall = f"try_strptime(regexp_replace({text}, {offset}, '\\1'), {plain})"
@@ -179,24 +191,7 @@ def _day(text: str, date_format: str, mapping: Mapping) -> str:
         utc = f"regexp_replace({text}, '([0-9])\\s*[Zz]$', '\\1 +00:00')"
         spaced = f"regexp_replace({utc}, {offset}, '\\1 \\2')"
         wall = f"timezone({quoted_text(mapping.timezone)}, try_strptime({spaced}, {zoned}))"
-    return _in_range(f"case when regexp_matches({text}, {offset}) then {wall} end")
-
-
-def _in_range(day: str) -> str:
-    """SQL that gives way to the next format where a year cannot be meant, such as 26."""
-    return f"case when year({day}) between 1900 and 2199 then {day} end"
-
-
-def _week_day(text: str, date_format: str, mapping: Mapping) -> str:
-    """SQL for the day that names an ISO week under the mapping: its first, or its last."""
-    monday = f"try_strptime({text}, {quoted_text(date_format)})"
-    shift = 6 if mapping.week_label == "end" else 0
-    return f"case when {_real_week(text, monday)} then {monday} + interval {shift} day end"
-
-
-def _real_week(text: str, day: str) -> str:
-    """SQL that is false for week 53 of a year of 52, which the engine takes for the next one."""
-    return f"contains({text}, strftime({day}, '%G'))"
+    return f"case when regexp_matches({text}, {offset}) then {wall} end"
 
 
 def plain_text_sql(column: Column) -> str:
