@@ -76,6 +76,11 @@ def test_a_line_of_related_series_lands_once(shop: Shop) -> None:
             f"{HEADER},\n" + "a,b,2026-01-03,1\n" * 3,
             ["most lines have 4 values", "header has 5", "delimiter at the end"],
         ),
+        # Two lines in one value: one of them may be a good row.
+        (
+            f'{HEADER}\na,"b\nc",d\n' + "a,b,2026-01-03,1\n" * 3,
+            ["goes on over the end of its line", "line 2"],
+        ),
         # A quote that is not closed swallows good lines, which must not go unseen.
         (
             f'{HEADER}\na,"b,2026-01-03,1\nc,d,2026-01-03,1\ne,"f,2026-01-03,1\n',
