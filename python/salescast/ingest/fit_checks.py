@@ -159,7 +159,8 @@ def check_values(source: SourceFile, staged: StagedFile, landing: Landing) -> No
         if n_bad:
             where = f"{rows} and {by} = $name and not {is_number(value)}"
             parameters = {**path, "name": name}
-            _judge_numbers(source, landing, parameters, value, where, (n_bad, n_values))
+            counts = (n_bad, n_values, n_points)
+            _judge_numbers(source, landing, parameters, value, where, counts)
         if not n_values and source.table == "sales":
             raise UserError(
                 "the file has no value of sales at all",
@@ -314,18 +315,20 @@ def _judge_numbers(
     parameters: dict[str, Any],
     column: str,
     where: str,
-    counts: tuple[int, int],
+    counts: tuple[int, int, int],
 ) -> None:
     """Refuse values most of which are no numbers; tell a few."""
-    n_bad, n_values = counts
+    n_bad, n_values, n_points = counts
     mapping = landing.mapping
     name = parameters["name"]
     values, row = _examples(landing, column, parameters, where)
     title = _title(source, landing, name)
-    keys = _fitting_signs(landing, values)
+    # Where most values are numbers with a point, a decimal comma would misread those.
+    most = 2 * n_bad > n_values
+    keys = _fitting_signs(landing, values, keeps_decimal=not most and n_points > 0)
     words = [value for value in values if not re.search("[0-9]", value)]
     where_text = f"{source.path}, column {title!r}, from {source.place(row or 0)} on"
-    if 2 * n_bad > n_values:
+    if most:
         raise UserError(
             f"most values of {name} are no numbers under the mapping: {_shown(values)}",
             where=where_text,
@@ -340,7 +343,7 @@ def _judge_numbers(
     )
 
 
-def _fitting_signs(landing: Landing, values: list[str]) -> str:
+def _fitting_signs(landing: Landing, values: list[str], keeps_decimal: bool) -> str:
     """The keys under which all values are numbers, with what each would mean; empty if none."""
     mapping, fitting = landing.mapping, []
     values = [value for value in values if re.search(r"[0-9].*[.,' ]|[.,' ].*[0-9]", value)]
@@ -348,6 +351,8 @@ def _fitting_signs(landing: Landing, values: list[str]) -> str:
         return ""
     for decimal, thousands in _OTHER_SIGNS:
         if (decimal, thousands) == (mapping.decimal_sign, mapping.thousands_sign):
+            continue
+        if keeps_decimal and decimal != mapping.decimal_sign:
             continue
         other = mapping.model_copy(update={"decimal_sign": decimal, "thousands_sign": thousands})
         number = written_number_sql("v", other)

@@ -198,6 +198,15 @@ def test_a_few_are_told_with_the_key(tmp_path: Path) -> None:
     assert "'#N/A' to null_texts" in told
 
 
+def test_a_decimal_comma_is_not_advised_for_a_file_of_points(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    rows = "".join(f"a;b;2026-01-{day:02d};{day}.5\n" for day in range(1, 12))
+    shop.put(HEADER + rows + "a;b;2026-01-12;12,5\n")
+    (told,) = shop.ingest(mapping()).warnings
+    assert "'12,5' (row 12 on)" in told
+    assert "decimal_sign" not in told
+
+
 def test_thousands_that_look_like_decimals_are_told(tmp_path: Path) -> None:
     shop = Shop(tmp_path)
     rows = "".join(f"a;b;2026-01-{day:02d};{day}.{day:03d}\n" for day in range(1, 12))
