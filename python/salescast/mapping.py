@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import difflib
+import re
 from collections.abc import Mapping as MappingType
 from datetime import date
 from decimal import Decimal
@@ -27,11 +29,23 @@ from pydantic import (
 
 from salescast.errors import UserError
 
+_ENCODINGS = (
+    *("utf-8", "utf-16", "windows-1252", "windows-1250", "windows-1251", "latin-1", "iso-8859-15"),
+    *("cp850", "cp437", "mac-roman", "shift_jis", "gbk", "big5"),
+)
+_NO_FILE_ENCODINGS = {
+    *("idna", "punycode", "unicode-escape", "unicode_escape", "raw-unicode-escape"),
+    *("raw_unicode_escape", "undefined", "mbcs", "oem"),
+}
+EXCEL_DATES = "excel"
+# Day numbers of Excel from 1990 on; the part after the sign is the time of day.
+EXCEL_NUMBER = r"^[3-7][0-9]{4}([.,][0-9]+)?$"
+AS_WRITTEN = "as_written"
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 NULL_TEXTS = ("", "NA", "NULL", "null", "NaN", "nan")
 
 # Keys for all tables that decide how a file is read.
-_READING = ("null_texts", "decimal_sign", "date_format")
+_READING = ("null_texts", "decimal_sign", "thousands_sign", "date_format", "timezone")
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 Level = Literal["store", "department"]
@@ -54,6 +68,33 @@ def _as_date(value: Any) -> Any:
     raise ValueError(f"{value!r} is not a date like 2026-11-27")
 
 
+class Unpivot(_Strict):
+    """How a wide file, one column a week or day, becomes rows.
+
+    The date of a column comes from its name: by `date_format`, or by its number, which is counted
+    on in weeks or days (the grain) from `first_column`, whose date is `first_date`.
+    """
+
+    columns: Annotated[list[NonEmpty], BeforeValidator(_as_list), Field(min_length=1)]
+    date_format: Annotated[list[NonEmpty], BeforeValidator(_as_list)] = []
+    first_column: NonEmpty | None = None
+    first_date: Annotated[date, BeforeValidator(_as_date)] | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        numbered = self.first_column is not None and self.first_date is not None
+        half = self.first_column is not None or self.first_date is not None
+        if (half and (self.date_format or not numbered)) or not (half or self.date_format):
+            raise ValueError(
+                "say how a column's name gives its date: date_format: '%d.%m.%Y', or, where it "
+                "has a number, first_column: W0 and first_date: 2026-01-03"
+            )
+        if self.first_column is not None and not re.search(r"\d", self.first_column):
+            raise ValueError(f"first_column {self.first_column!r} has no number")
+        _check_date_formats(self.date_format)
+        return self
+
+
 class RelatedSeries(_Strict):
     """One related series: where it stands and how a week is made of it."""
 
@@ -66,7 +107,8 @@ class RelatedSeries(_Strict):
 class TableMapping(_Strict):
     """Files of one table and the columns that they hold.
 
-    `optional` names columns that a file may lack; they land empty then.
+    `optional` names columns that a file may lack; they land empty then. `encoding` is how the bytes
+    of a text file are read, `skip_lines` how many lines stand before its header.
     """
 
     allowed: ClassVar[tuple[str, ...]] = ()
@@ -77,6 +119,22 @@ class TableMapping(_Strict):
     columns: dict[str, NonEmpty]
     constants: dict[str, NonEmpty] = {}
     optional: list[str] = []
+    encoding: NonEmpty = "utf-8"
+    skip_lines: Annotated[StrictInt, Field(ge=0, le=1000)] = 0
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, name: str) -> str:
+        try:
+            found = codecs.lookup(name)
+        except LookupError:
+            raise ValueError(
+                f"{name!r} is no encoding{_closest(name, _ENCODINGS)}; give utf-8, utf-16, "
+                "windows-1252 or another one that Python knows"
+            ) from None
+        if not getattr(found, "_is_text_encoding", True) or found.name in _NO_FILE_ENCODINGS:
+            raise ValueError(f"{name!r} is no encoding of files")
+        return name
 
     @field_validator("file")
     @classmethod
@@ -101,7 +159,15 @@ class TableMapping(_Strict):
                 raise ValueError(f"{name!r} is given in columns and in constants; keep one")
             if name not in self.constant:
                 raise ValueError(f"{name!r} cannot be a constant")
+        for name in self.from_unpivot():
+            if name in self.columns or name in self.constants:
+                raise ValueError(
+                    f"{name!r} comes from unpivot, which makes it of the columns; take it away "
+                    f"from {'columns' if name in self.columns else 'constants'}"
+                )
         for name in self.required:
+            if name in self.from_unpivot():
+                continue
             if name not in self.columns and name not in self.constants:
                 hint = f", or constants.{name}: all" if name in self.constant else ""
                 raise ValueError(f"{name!r} is needed: add columns.{name}{hint}")
@@ -118,6 +184,10 @@ class TableMapping(_Strict):
     def source_columns(self) -> dict[str, str]:
         """Columns of the file by the name they get."""
         return dict(self.columns)
+
+    def from_unpivot(self) -> tuple[str, ...]:
+        """Names that the unpivoted columns of a wide file give."""
+        return ()
 
 
 class SalesTable(TableMapping):
@@ -144,6 +214,12 @@ class SalesTable(TableMapping):
         own = {f"line_id.{title}": title for title in self.line_id}
         return {**self.columns, **own}
 
+    unpivot: Unpivot | None = None
+
+    def from_unpivot(self) -> tuple[str, ...]:
+        """Names that the unpivoted columns of a wide file give."""
+        return ("date", "sales") if self.unpivot else ()
+
 
 class RelatedTable(TableMapping):
     """Where related series come from; `series: all` takes every other numeric column."""
@@ -152,6 +228,7 @@ class RelatedTable(TableMapping):
     required = ("store", "date")
     constant = ("store", "department")
 
+    unpivot: Unpivot | None = None
     series: Literal["all"] | dict[Name, RelatedSeries]
 
     @field_validator("series", mode="before")
@@ -165,10 +242,27 @@ class RelatedTable(TableMapping):
 
     def source_columns(self) -> dict[str, str]:
         """Columns of the file by the name they get, listed series included."""
-        if isinstance(self.series, str):
+        if isinstance(self.series, str) or self.unpivot:
             return dict(self.columns)
         series = {f"series.{name}": spec.column or name for name, spec in self.series.items()}
         return {**self.columns, **series}
+
+    def from_unpivot(self) -> tuple[str, ...]:
+        """Names that the unpivoted columns of a wide file give."""
+        return ("date",) if self.unpivot else ()
+
+    @model_validator(mode="after")
+    def _one_series(self) -> Self:
+        if self.unpivot and (
+            isinstance(self.series, str)
+            or len(self.series) != 1
+            or any(spec.column for spec in self.series.values())
+        ):
+            raise ValueError(
+                "with unpivot the columns hold one series: list that one, without a column, as in "
+                "series: {price: {}}"
+            )
+        return self
 
 
 class StoresTable(TableMapping):
@@ -239,7 +333,11 @@ class Mapping(_Strict):
     calendar_region: NonEmpty = "US"
     null_texts: list[str] = list(NULL_TEXTS)
     decimal_sign: Literal[".", ","] = "."
-    date_format: str = "%Y-%m-%d"
+    thousands_sign: Literal[".", ",", " ", "'"] | None = None
+    date_format: Annotated[list[NonEmpty], BeforeValidator(_as_list), Field(min_length=1)] = [
+        "%Y-%m-%d"
+    ]
+    timezone: NonEmpty = AS_WRITTEN
     calendar_events: list[CalendarEvent] = []
     tables: Tables
 
@@ -285,7 +383,12 @@ class Mapping(_Strict):
             found["series"] = (
                 series if isinstance(series, str) else {n: s.column for n, s in series.items()}
             )
-        everywhere = self.model_dump(mode="json", include=set(_READING), exclude_defaults=True)
+        keys = set(_READING)
+        unpivot = getattr(own, "unpivot", None)
+        if any(map(names_week_only, self.date_format)) or unpivot:
+            # They say which day a week is, and how far the next column is.
+            keys |= {"grain", "week_label"}
+        everywhere = self.model_dump(mode="json", include=keys, exclude_defaults=True)
         return {**everywhere, "table": found}
 
     @field_validator("lower_bound", "holiday_weight", mode="before")
@@ -297,10 +400,50 @@ class Mapping(_Strict):
 
     @field_validator("date_format")
     @classmethod
-    def _check_date_format(cls, text: str) -> str:
-        if problem := _date_format_problem(text):
-            raise ValueError(problem)
-        return text
+    def _readable_dates(cls, formats: list[str]) -> list[str]:
+        _check_date_formats(formats)
+        return formats
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        if name == AS_WRITTEN or name in (zones := _time_zones()):
+            return name
+        raise ValueError(
+            f"{name!r} is no time zone{_closest(name, [AS_WRITTEN, *zones])}; give {AS_WRITTEN} "
+            "or a name like Europe/Berlin"
+        )
+
+    @model_validator(mode="after")
+    def _check_signs(self) -> Self:
+        if self.thousands_sign == self.decimal_sign:
+            other = "," if self.decimal_sign == "." else "."
+            raise ValueError(
+                f"thousands_sign and decimal_sign are both {self.decimal_sign!r}; set "
+                f"decimal_sign: {other!r} or another thousands_sign"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_dates(self) -> Self:
+        wide = [self.tables.sales, self.tables.related]
+        formats = [
+            f for table in wide if table and table.unpivot for f in table.unpivot.date_format
+        ]
+        for text in [*self.date_format, *formats]:
+            if not names_week_only(text):
+                continue
+            if self.grain == "daily":
+                raise ValueError(
+                    f"date_format {text!r} names a week and no day, but the mapping says grain: "
+                    "daily; set grain: weekly, or add %u where the day of the week is given"
+                )
+            if self.week_ends_on != "sunday":
+                raise ValueError(
+                    f"date_format {text!r} names ISO weeks, which end on sunday, but week_ends_on "
+                    f"is {self.week_ends_on}; set week_ends_on: sunday"
+                )
+        return self
 
     @field_validator("calendar_events")
     @classmethod
@@ -363,16 +506,86 @@ class Mapping(_Strict):
         return [(name, found[name], spec) for name, spec in related.series.items() if name in found]
 
 
+def names_week_only(date_format: str) -> bool:
+    """Whether a date format gives an ISO week and no day of it."""
+    return "%G" in date_format and not re.search("%[uwaA]", date_format)
+
+
+def without_offset(date_format: str) -> str:
+    """A date format without the offset from UTC or the zone."""
+    return re.sub(r"\s*%[zZ]", "", date_format)
+
+
+def _check_date_formats(formats: list[str]) -> None:
+    for text in formats:
+        if problem := _date_format_problem(text):
+            raise ValueError(problem)
+    for number, text in enumerate(formats):
+        if text in formats[:number]:
+            raise ValueError(f"date_format has {text!r} twice")
+        for other in formats[:number]:
+            if clash := formats_clash(text, other):
+                raise ValueError(
+                    f"date_format has {other!r} and {text!r}, which read {clash!r} differently; "
+                    "keep the one that the files use"
+                )
+
+
+def formats_clash(one: str, other: str) -> str | None:
+    """A date as text that two date formats read as different days; None where there is none."""
+    return _clash(one, other) or _clash(other, one)
+
+
 @cache
 def _date_format_problem(text: str) -> str | None:
     """What is wrong with a date format, judged by the engine that will parse with it."""
-    query = "select try_strptime(strftime(date '2011-12-31', $f), $f) = date '2011-12-31'"
+    if text == EXCEL_DATES:
+        return None
+    if re.search("%[UW]", text):
+        return f"{text!r}: of week numbers only ISO weeks can be read; write '%G-W%V'"
+    plain = without_offset(text)
+    query = "select try_strptime(strftime(date '2011-12-26', $f), $f) = date '2011-12-26'"
     with duckdb.connect() as con:
         try:
-            row = con.execute(query, {"f": text}).fetchone()
+            row = con.execute(query, {"f": plain}).fetchone()
         except duckdb.Error as error:
             return f"{text!r} is not a date format: {error}"
-    return None if row and row[0] else f"{text!r} lacks year, month or day; '%d/%m/%Y' has them"
+        # Only a format of weeks reads another day of the same week as its Monday.
+        week = con.execute(query.replace("26", "28"), {"f": plain}).fetchone()
+    good = row and row[0] and ((week and week[0]) or names_week_only(text))
+    return None if good else f"{text!r} lacks year, month or day; '%d/%m/%Y' has them"
+
+
+@cache
+def _clash(text: str, other: str) -> str | None:
+    """A date as the first format writes it that the second one reads as another day."""
+    if text == EXCEL_DATES:
+        written = "select (d - date '1899-12-30')::varchar"
+    else:
+        written = "select strftime(d, $text)"
+    if other == EXCEL_DATES:
+        read = f"case when regexp_matches(w, '{EXCEL_NUMBER}') then date '1899-12-30' + w::int end"
+    else:
+        read = "try_strptime(w, $other)::date"
+    query = (
+        f"select w from (select d, ({written}) as w from (values (date '2011-12-26'),"
+        " (date '2005-04-03'), (date '2011-12-10'), (date '2024-02-01'), (date '2010-11-12')) t(d))"
+        f" where ({read}) <> d and year({read}) between 1900 and 2199"
+    )
+    both = {"text": without_offset(text), "other": without_offset(other)}
+    used = {name: value for name, value in both.items() if f"${name}" in query}
+    with duckdb.connect() as con:
+        row = con.execute(query, used).fetchone()
+    return str(row[0]) if row else None
+
+
+@cache
+def _time_zones() -> tuple[str, ...]:
+    """Names of the time zones that the engine knows."""
+    with duckdb.connect() as con:
+        return tuple(
+            row[0] for row in con.execute("select name from pg_timezone_names()").fetchall()
+        )
 
 
 def load_mapping(name_or_path: str | Path, mappings_dir: Path) -> Mapping:
@@ -482,6 +695,8 @@ def _known_keys(parents: list[str]) -> list[str]:
         "tables.departments": DepartmentsTable,
     }
     place = ".".join(parents)
+    if place.endswith(".unpivot"):
+        return list(Unpivot.model_fields)
     if place in models:
         return list(models[place].model_fields)
     return list((CalendarEvent if parents[0] == "calendar_events" else RelatedSeries).model_fields)

@@ -51,8 +51,11 @@ rejected_sales as (
         sales_judged.source_file,
         sales_judged.source_row,
         sales_judged.rejection_reason,
-        coalesce(raw_sales.store, '') || ' | ' || coalesce(raw_sales.department, '')
-        || ' | ' || coalesce(raw_sales.date, '') || ' | ' || coalesce(raw_sales.sales, '') as row_text
+        coalesce(
+            raw_sales.unreadable_line,
+            coalesce(raw_sales.store, '') || ' | ' || coalesce(raw_sales.department, '')
+            || ' | ' || coalesce(raw_sales.date, '') || ' | ' || coalesce(raw_sales.sales, '')
+        ) as row_text
 
     from sales_judged
     inner join raw_sales
@@ -72,16 +75,19 @@ rejected_related as (
         related_series_judged.source_file,
         related_series_judged.source_row,
         related_series_judged.rejection_reason,
-        coalesce(raw_related.store, '') || ' | ' || coalesce(raw_related.department, '')
-        || ' | ' || coalesce(raw_related.date, '') || ' | ' || raw_related.series_name
-        || ' | ' || coalesce(raw_related.value, '') as row_text
+        coalesce(
+            raw_related.unreadable_line,
+            coalesce(raw_related.store, '') || ' | ' || coalesce(raw_related.department, '')
+            || ' | ' || coalesce(raw_related.date, '') || ' | ' || raw_related.series_name
+            || ' | ' || coalesce(raw_related.value, '')
+        ) as row_text
 
     from related_series_judged
     inner join raw_related
         on
             related_series_judged.load_id = raw_related.load_id
             and related_series_judged.source_row = raw_related.source_row
-            and related_series_judged.series_name = raw_related.series_name
+            and related_series_judged.series_name = coalesce(raw_related.series_name, '')
     where related_series_judged.row_status = 'rejected'
 
 ),

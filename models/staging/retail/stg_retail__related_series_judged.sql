@@ -44,9 +44,10 @@ parsed as (
         raw_related.source_row,
         coalesce(renames.store_id, trim(raw_related.store)) as store_id,
         coalesce(renames.department_id, trim(raw_related.department), '') as department_id,
-        raw_related.series_name,
+        coalesce(raw_related.series_name, '') as series_name,
         raw_related.date as date_text,
         raw_related.value as value_text,
+        raw_related.unreadable_line,
         {{ to_date('raw_related.date') }} as label_date,
         {{ to_number('raw_related.value') }} as series_value,
         loads.delivery_id,
@@ -95,6 +96,7 @@ typed as (
         dated.between_deliveries,
         dated.is_retracted,
         case
+            when dated.unreadable_line is not null then 'line_unreadable'
             when coalesce(dated.store_id, '') = '' then 'store_missing'
             when dated.date_text is null then 'date_missing'
             when dated.series_date is null then 'date_invalid'

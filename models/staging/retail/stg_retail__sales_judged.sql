@@ -55,6 +55,7 @@ parsed as (
         raw_sales.is_holiday as is_holiday_text,
         raw_sales.is_stocked_out as is_stocked_out_text,
         raw_sales.line_id,
+        raw_sales.unreadable_line,
         {{ to_date('raw_sales.date') }} as label_date,
         {{ to_number('raw_sales.sales') }} as sales,
         {{ to_boolean('raw_sales.is_holiday') }} as is_holiday,
@@ -110,6 +111,7 @@ typed as (
         dated.is_retracted,
         dated.sums_duplicates,
         case
+            when dated.unreadable_line is not null then 'line_unreadable'
             when coalesce(dated.store_id, '') = '' then 'store_missing'
             when coalesce(dated.department_id, '') = '' then 'department_missing'
             when dated.date_text is null then 'date_missing'

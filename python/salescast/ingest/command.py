@@ -29,7 +29,12 @@ from salescast.ingest.figures import (
     rows_replaced_since,
 )
 from salescast.ingest.find_files import match_files
-from salescast.ingest.fit_checks import check_columns, check_values, check_week_end
+from salescast.ingest.fit_checks import (
+    check_columns,
+    check_spacing,
+    check_values,
+    check_week_end,
+)
 from salescast.ingest.landing import Landing, Progress
 from salescast.ingest.landing_sql import landing_query, used_parameters
 from salescast.ingest.questions import (
@@ -48,8 +53,14 @@ from salescast.ingest.result import (
     land_without_question,
 )
 from salescast.ingest.settings_rows import series_levels, stage_settings
-from salescast.ingest.source_files import SourceFile, open_source_file, told_reading
-from salescast.lake import Lake
+from salescast.ingest.source_files import (
+    SourceFile,
+    open_source_file,
+    set_lines_aside,
+    told_reading,
+)
+from salescast.ingest.text_files import scratch_folder
+from salescast.lake import Lake, StagedFile
 from salescast.lake.loads import Load, counted_loads
 from salescast.lake.settings import newest_settings
 from salescast.mapping import Mapping
@@ -92,7 +103,8 @@ def ingest(
     matched, unmatched = match_files(source, mapping, lake)
     loads = counted_loads(lake)
     with _connect(lake, memory_limit, threads) as con, ExitStack() as stack:
-        landing = Landing(mapping, lake, con, stack, tell)
+        scratch = stack.enter_context(scratch_folder(lake.temp_folder))
+        landing = Landing(mapping, lake, con, stack, tell, scratch)
         clock = Clock(now or datetime.now(UTC), lake)
         delivery_id, _ = clock.tick()
         skipped = _stage_new(matched, loads, landing, clock, delivery_id)
@@ -107,6 +119,7 @@ def ingest(
             )
         before = newest_settings(lake)
         levels = series_levels(landing)
+        check_spacing(landing)
         settings_id, settings = stage_settings(landing, levels, clock)
         replaced, questions = _judge(landing, loads, delivery_id)
         gone = {record["replaces_load_id"] for record in landing.records.values()}
@@ -152,7 +165,7 @@ def _stage_new(
     skipped = []
     for table, path, name in matched:
         landing.tell(f"reading {name}")
-        found = open_source_file(path, name, table, landing.mapping, landing.con)
+        found = open_source_file(path, name, table, landing.mapping, landing.con, landing.scratch)
         key = (f"raw_{table}", found.content_hash)
         load = by_content.get(key)
         if key in staged:
@@ -292,20 +305,27 @@ def _stage_load(
     check_columns(source, table, mapping)
     lake_table = f"raw_{source.table}"
     parameters = {
-        **source.parameters,
         "null_texts": ["", *mapping.null_texts],
-        "date_format": mapping.date_format,
         "load_id": load_id,
         "loaded_at": moment,
         "source_file": source.name,
     }
-    try:
+
+    def stage_rows(source: SourceFile) -> StagedFile:
+        parameters.update(source.parameters)
         query = landing_query(source, table, landing, parameters)
-        staged = landing.stage(
+        return landing.stage(
             lake.stage_query(
                 landing.con, lake_table, query, used_parameters(parameters, query), load_id
             )
         )
+
+    try:
+        try:
+            staged = stage_rows(source)
+        except duckdb.Error as error:
+            source = set_lines_aside(source, error, landing.con, landing.scratch)
+            staged = stage_rows(source)
     except duckdb.Error as error:
         raise told_reading(error, source) from error
     if not staged.n_rows:
@@ -316,6 +336,7 @@ def _stage_load(
         )
     check_values(source, staged, landing)
     adds = mapping.deliveries == "adds" and source.table == "sales"
+    landing.sources[load_id] = source
     landing.rows[load_id] = staged
     landing.records[load_id] = {
         "load_id": load_id,

@@ -13,7 +13,7 @@ from datetime import date
 
 import duckdb
 
-from salescast.ingest.landing_sql import is_date, is_number
+from salescast.ingest.value_sql import is_date, is_number
 from salescast.lake import Lake, StagedFile
 from salescast.lake.loads import Load
 from salescast.sql_text import quoted_name, quoted_text
@@ -227,8 +227,8 @@ class Sales:
                 cast(coalesce(sum(n_rows), 0) as bigint), min(day), max(day),
                 cast(coalesce(sum(amount_before), 0) as double),
                 cast(coalesce(sum(amount_after), 0) as double),
-                count_if(is_changed),
-                count_if(is_changed and day < $old_before),
+                count(*) filter (is_changed),
+                count(*) filter (is_changed and day < $old_before),
                 min(day) filter (is_changed and day < $old_before),
                 (select count(*) from vanished),
                 cast(coalesce(sum(n_rows) filter (has_lines), 0) as bigint)

@@ -32,7 +32,7 @@ def series_levels(landing: Landing) -> dict[str, Level]:
     found = con.execute(
         "select series_name, bool_or(department is not null) from ("
         + " union all ".join(parts)
-        + ") group by 1 order by 1"
+        + ") where series_name is not null group by 1 order by 1"
     ).fetchall()
     levels: dict[str, Level] = {row[0]: "department" if row[1] else "store" for row in found}
     registered = sorted(

@@ -52,9 +52,10 @@ def _text(*names: str) -> dict[str, str]:
 
 LAKE_SCHEMAS: dict[str, dict[str, str]] = {
     "raw_sales": _text("store", "department", "date", "sales", "is_holiday", "is_stocked_out")
-    | _text("line_id", "row_digest")
+    | _text("line_id", "row_digest", "unreadable_line")
     | _LANDED,
-    "raw_related": _text("store", "department", "date", "series_name", "value") | _LANDED,
+    "raw_related": _text("store", "department", "date", "series_name", "value", "unreadable_line")
+    | _LANDED,
     "raw_stores": _text("store", "type", "size", "region", "opened_on", "closed_on") | _LANDED,
     "raw_departments": _text("department", "name", "category") | _LANDED,
     "raw_series_changes": _text("store", "department", "renamed_from", "closed_on", "still_sold")
