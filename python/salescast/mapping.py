@@ -374,7 +374,7 @@ class Mapping(_Strict):
         return self
 
     def reading(self, table: str) -> dict[str, Any]:
-        """What decides how a file of a table is read, without keys that are at their default."""
+        """What decides what the rows of a file become, without keys that are at their default."""
         landed = {"file", "optional", "series"} if table == "related" else {"file", "optional"}
         own = self.tables.present()[table]
         found = own.model_dump(mode="json", exclude=landed, exclude_defaults=True)
@@ -384,6 +384,9 @@ class Mapping(_Strict):
                 series if isinstance(series, str) else {n: s.column for n, s in series.items()}
             )
         keys = set(_READING)
+        if table == "sales":
+            # What a file does to earlier ones goes with its rows, as what it holds does.
+            keys.add("deliveries")
         unpivot = getattr(own, "unpivot", None)
         if any(map(names_week_only, self.date_format)) or unpivot:
             # They say which day a week is, and how far the next column is.

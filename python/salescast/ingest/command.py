@@ -121,7 +121,7 @@ def ingest(
         levels = series_levels(landing)
         check_spacing(landing)
         settings_id, settings = stage_settings(landing, levels, clock)
-        replaced, questions = _judge(landing, loads, delivery_id)
+        replaced, questions = _judge(landing, loads)
         gone = {record["replaces_load_id"] for record in landing.records.values()}
         kept = [x for x in loads if x.table_name == "raw_sales" and x.load_id not in gone]
         if settings:
@@ -173,8 +173,10 @@ def _stage_new(
         elif load and load.reading_hash in (None, reading_hash(landing.mapping, table)):
             skipped.append((SkippedFile(key[0], name, load.load_id), found))
         else:
+            # Read anew it stays where it was: before whatever restated it since.
+            of = load.delivery_id if load else delivery_id
             replaces = load.load_id if load else None
-            staged[key] = _stage_load(found, landing, clock, delivery_id, replaces)
+            staged[key] = _stage_load(found, landing, clock, of, replaces)
     return skipped
 
 
@@ -185,13 +187,16 @@ def _put_back(
     clock: Clock,
     delivery_id: str,
 ) -> list[str]:
-    """Tell files of which rows were replaced since they landed; stage them if nothing else is new.
+    """Tell files of which rows were replaced since they landed.
+
+    Where nothing else is new and what replaced them is not delivered with them, they are staged.
 
     Returns:
         A question for each that is staged.
     """
     by_id = {load.load_id: load for load in loads}
     nothing_is_new = not landing.records
+    delivered = {file.load_id for file, _ in skipped}
     questions = []
     for file, source in skipped:
         if file.load_id not in by_id:
@@ -208,7 +213,7 @@ def _put_back(
         n_replaced, by = rows_replaced_since(landing.con, landing.lake, load, later)
         if not n_replaced:
             continue
-        if nothing_is_new:
+        if nothing_is_new and delivered.isdisjoint(each.load_id for each in by):
             _stage_load(source, landing, clock, delivery_id, load.load_id)
             questions.append(about_put_back(load, n_replaced, by))
         else:
@@ -216,11 +221,12 @@ def _put_back(
                 f"{file.source_file} landed before as {load.load_id} and stays as it is: "
                 f"{counted(n_replaced, 'row')} of it were replaced since by "
                 + ", ".join(f"{each.load_id} ({each.source_file})" for each in by)
+                + "; --retract takes that back"
             )
     return questions
 
 
-def _judge(landing: Landing, loads: Sequence[Load], delivery_id: str) -> tuple[Replaced, list[str]]:
+def _judge(landing: Landing, loads: Sequence[Load]) -> tuple[Replaced, list[str]]:
     """What the sales of the delivery do to those that are landed, and what to ask about it."""
     mapping = landing.mapping
     records = {k: r for k, r in landing.records.items() if r["table_name"] == "raw_sales"}
@@ -233,24 +239,24 @@ def _judge(landing: Landing, loads: Sequence[Load], delivery_id: str) -> tuple[R
     lines = bool(mapping.tables.sales.line_id)
     meets = [x for x in landed if lines or x.load_id in gone or x.may_hold(first, last)]
     sums = mapping.duplicates == "sum"
-    if not meets and not (sums and len(records) > 1) and not sums:
+    if not meets and not sums:
         return Replaced(), []
     sales = Sales(
         landing.con,
         landing.lake,
         {load_id: landing.rows[load_id] for load_id in records},
-        {x.load_id: x.source_file for x in meets}
+        {x.load_id: f"{x.source_file} (load {x.load_id})" for x in meets}
         | {load_id: record["source_file"] for load_id, record in records.items()},
         meets,
-        delivery_id=delivery_id,
+        {load_id: record["delivery_id"] for load_id, record in records.items()},
+        gone,
         adds=mapping.deliveries == "adds",
         sums=sums,
     )
     kept = [load for load in landed if load.load_id not in gone]
-    replaced = sales.replaced(gone, far_back_of(kept)) if meets else Replaced()
-    questions = []
-    if not gone:
-        questions += about_history(replaced, landed, mapping)
+    old_before = far_back_of(kept)
+    replaced = sales.replaced(old_before) if meets else Replaced()
+    questions = about_history(sales.replaced(old_before, only_others=True), kept, mapping)
     if not lines:
         repeated = sales.repeats(also_landed=mapping.deliveries == "adds") if sums else []
         repeated += sales.repeats_within_files() if sums else []

@@ -124,10 +124,11 @@ class Sales:
         con: Connection that reads the staged files.
         lake: Where earlier deliveries are.
         staged: Staged files of sales by load id.
-        names: Source file by load id, of staged and landed loads.
+        names: What to call a staged or landed load, by its id.
         landed: Landed loads of sales that may hold the same keys or lines.
-        delivery_id: The delivery.
-        adds: Whether it adds to what is landed.
+        deliveries: Delivery by load id, of the staged files.
+        gone: Landed loads that these files replace, read anew.
+        adds: Whether the delivery adds to what is landed.
         sums: Whether rows of one key inside a delivery are summed.
     """
 
@@ -138,24 +139,24 @@ class Sales:
         staged: Mapping[str, StagedFile],
         names: Mapping[str, str],
         landed: Sequence[Load],
+        deliveries: Mapping[str, str],
+        gone: Collection[str],
         *,
-        delivery_id: str,
         adds: bool,
         sums: bool,
     ) -> None:
         """Gather the rows; nothing is judged yet."""
         self._con, self._names, self._sums = con, names, sums
+        gone_ids = ", ".join(quoted_text(name) for name in gone) or "''"
+        self._kept = f"load_id not in ({gone_ids})"
         new = " union all by name ".join(f"from {_staged(file)}" for file in staged.values())
         old = lake.scan_sql("raw_sales", [load.load_id for load in landed])
-        deliveries = {load.load_id: (load.delivery_id, load.adds) for load in landed}
-        deliveries |= {load_id: (delivery_id, adds) for load_id in staged}
+        rows = [[load.load_id, load.delivery_id, load.adds] for load in landed]
+        rows += [[load_id, deliveries[load_id], adds] for load_id in staged]
         con.execute(
             "create or replace temp table deliveries (load_id text, delivery_id text, adds bool)"
         )
-        con.executemany(
-            "insert into deliveries values (?, ?, ?)",
-            [[load_id, *values] for load_id, values in deliveries.items()],
-        )
+        con.executemany("insert into deliveries values (?, ?, ?)", rows)
         columns = (
             "load_id, source_row, trim(store) as store, trim(department) as department,"
             f" {_DAY} as day, {_amount('sales')} as amount,"
@@ -176,18 +177,18 @@ class Sales:
         has_lines = con.execute("select count(line_id) > 0 from delivered").fetchone()
         self._has_lines = bool(has_lines and has_lines[0])
 
-    def replaced(self, replaced_loads: Collection[str], old_before: date | None) -> Replaced:
+    def replaced(self, old_before: date | None, *, only_others: bool = False) -> Replaced:
         """What the delivery does to the landed rows.
 
         Args:
-            replaced_loads: Loads that do not count any more because the same files land anew.
             old_before: Changes before this date are far in the past.
+            only_others: Leave what the same files were before out of it.
         """
-        gone = ", ".join(quoted_text(name) for name in replaced_loads) or "''"
+        before = f"not is_new and {self._kept}" if only_others else "not is_new"
         row = self._con.execute(
             f"""
-            with before as ({self._judged("not is_new")}),
-            after as ({self._judged(f"load_id not in ({gone})")}),
+            with before as ({self._judged(before)}),
+            after as ({self._judged(self._kept)}),
             kept as (select load_id, source_row from after where not is_new),
             lost as (
                 select before.* from before anti join kept using (load_id, source_row)
@@ -244,7 +245,7 @@ class Sales:
 
         Of several other files the one with most of them is named.
         """
-        others = "true" if also_landed else "is_new"
+        others = self._kept if also_landed else "is_new"
         rows = self._con.execute(
             f"""
             with new as (select load_id, row_digest from delivered where is_new),

@@ -250,3 +250,4 @@ def test_months_in_files_of_their_own_are_refused(shop: Shop) -> None:
 def test_other_gaps_are_no_months(shop: Shop, dates: list[date]) -> None:
     shop.put(rows(*map(str, dates)))
     shop.ingest(mapping())
+    assert shop.rows("date") == [str(day) for day in dates]
