@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import subprocess
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from salescast.lake import LAKE_SCHEMAS
 from salescast.settings import load_settings
-from salescast.warehouse.dbt import DbtProject
 from support.home import REPOSITORY
-from support.warehouse import run_dbt
 
 pytestmark = pytest.mark.dbt
 
@@ -70,7 +73,11 @@ def make_case(number: int, chance: random.Random) -> list[Load]:
                 # Read anew under a mended mapping, it stays in the place of what it replaces.
                 old = chance.choice(loads)
                 if not any(each.replaces == old.load_id for each in loads):
-                    load.replaces, load.delivery_id, load.adds = old.load_id, old.delivery_id, old.adds
+                    load.replaces, load.delivery_id, load.adds = (
+                        old.load_id,
+                        old.delivery_id,
+                        old.adds,
+                    )
             load.is_retracted = chance.random() < 0.15
             for source_row in range(1, chance.randint(2, 7)):
                 load.rows.append(
@@ -81,7 +88,9 @@ def make_case(number: int, chance: random.Random) -> list[Load]:
                         department=chance.choice("ab"),
                         day=chance.choice(("2026-01-05", "2026-01-06")),
                         sales=chance.choice(("1", "2.5", "-3", "40", "0.1", "soon")),
-                        line_id=chance.choice((None, "l1", "l2", "l3", "l4")) if has_lines else None,
+                        line_id=chance.choice((None, "l1", "l2", "l3", "l4"))
+                        if has_lines
+                        else None,
                     )
                 )
             # A line is a line of its own case.
@@ -145,9 +154,17 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The SQL of the models, with the relations that it reads, as dbt compiles them."""
     home = tmp_path_factory.mktemp("home")
     settings = load_settings(home=home, project_dir=REPOSITORY)
-    project = DbtProject(settings.project, settings.home, settings.environment())
-    run_dbt(project, "compile", "--select", *COMPILED)
-    nodes = json.loads((project.target / "manifest.json").read_text())["nodes"].values()
+    target = home / "target"
+    subprocess.run(
+        [
+            *(Path(sys.executable).with_name("dbt"), "--quiet", "compile", "--select", *COMPILED),
+            *("--target-path", target, "--log-path", home / "logs", "--profiles-dir", REPOSITORY),
+        ],
+        env={**os.environ, **settings.environment()},
+        cwd=REPOSITORY,
+        check=True,
+    )
+    nodes = json.loads((target / "manifest.json").read_text(encoding="utf-8"))["nodes"].values()
     return {
         node["name"]: node["compiled_code"].replace('"warehouse".', "")
         for node in nodes
@@ -167,7 +184,12 @@ def test_deliveries_reconcile(compiled: dict[str, str], sums: bool) -> None:
             "select load_id, source_row, row_status from salescast_staging.stg_retail__sales_judged"
         ).fetchall()
         by_load = {
-            load_id: (n, dict(zip(STATUSES, ns, strict=True)), sales, dict(zip(STATUSES, s, strict=True)))
+            load_id: (
+                n,
+                dict(zip(STATUSES, ns, strict=True)),
+                sales,
+                dict(zip(STATUSES, s, strict=True)),
+            )
             for load_id, n, ns, sales, s in con.execute(
                 f"""
                 select load_id, n_rows, [{", ".join(f"n_{s}" for s in STATUSES)}], sales,
@@ -211,7 +233,11 @@ def land(con: duckdb.DuckDBPyConnection, loads: list[Load], *, sums: bool) -> No
             {
                 **{"store": row.store, "department": row.department, "date": row.day},
                 **{"sales": row.sales, "line_id": row.line_id, "load_id": row.load_id},
-                **{"loaded_at": "2026-02-01", "source_file": "f", "source_row": row.source_row},
+                **{
+                    "loaded_at": datetime(2026, 2, 1),
+                    "source_file": "f",
+                    "source_row": row.source_row,
+                },
             }
             for row in rows_of(loads)
         ],
@@ -221,7 +247,11 @@ def land(con: duckdb.DuckDBPyConnection, loads: list[Load], *, sums: bool) -> No
         "raw_loads",
         [
             {
-                **{"load_id": load.load_id, "delivery_id": load.delivery_id, "table_name": "raw_sales"},
+                **{
+                    "load_id": load.load_id,
+                    "delivery_id": load.delivery_id,
+                    "table_name": "raw_sales",
+                },
                 **{"n_rows": len(load.rows), "replaces_load_id": load.replaces, "source_file": "f"},
                 "between_deliveries": "adds" if load.adds else "restates",
                 "sales_sum": float(sum(Decimal(r.sales) for r in load.rows if r.is_readable)),
@@ -238,7 +268,10 @@ def land(con: duckdb.DuckDBPyConnection, loads: list[Load], *, sums: bool) -> No
                 '{duplicates}' as duplicates;
         create table salescast_staging.stg_retail__stores (store_id varchar);
         create table salescast_staging.stg_retail__series_renames
-            (old_store_id varchar, old_department_id varchar, store_id varchar, department_id varchar);
+            (
+                old_store_id varchar, old_department_id varchar,
+                store_id varchar, department_id varchar
+            );
         """
     )
     for name in ("related_series", "stores", "departments", "series_changes"):
@@ -249,9 +282,6 @@ def land(con: duckdb.DuckDBPyConnection, loads: list[Load], *, sums: bool) -> No
 
 
 def insert(con: duckdb.DuckDBPyConnection, table: str, rows: list[dict[str, Any]]) -> None:
-    names = list(rows[0])
-    con.executemany(
-        f"insert into salescast_lake.{table} ({', '.join(names)})"
-        f" values ({', '.join('?' * len(names))})",
-        [list(row.values()) for row in rows],
-    )
+    con.register("rows", pa.Table.from_pylist(rows))
+    con.execute(f"insert into salescast_lake.{table} by name select * from rows")
+    con.unregister("rows")

@@ -34,8 +34,8 @@ def about_history(replaced: Replaced, landed: Sequence[Load], mapping: Mapping) 
     if n := replaced.n_changed_old:
         asked.append(
             f"it changes {counted(n, 'sale')} from {replaced.oldest_changed} on, more than "
-            f"{FAR_BACK.days // 7} weeks before the newest landed date; are its dates read in the "
-            f"right order (date_format: {mapping.date_format!r})?"
+            f"{FAR_BACK.days // 7} weeks before the newest landed date; is that meant, and are "
+            f"day and month read in the right order (date_format: {mapping.date_format})?"
         )
     if (n := replaced.n_changed) >= FEW_KEYS and n > LARGE_SHARE * n_keys:
         asked.append(

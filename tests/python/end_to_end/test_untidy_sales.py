@@ -141,10 +141,10 @@ def land_again(home: Home, folder: Path) -> None:
         for week, label in enumerate(NEW_WEEKS)
     ]
     write_csv(folder / "sales_2.csv", HEADER, restated + rows)
-    home.command("ingest", folder, "--mapping", folder / "untidy.yml")
+    home.command("ingest", folder, "--mapping", folder / "untidy.yml", "--yes")
     wrong = [("001", "d1", NEW_WEEKS[0], "99999"), ("1", "d1", WRONG_WEEK, "99999")]
     write_csv(folder / "sales_3.csv", HEADER, wrong)
-    home.command("ingest", folder, "--mapping", folder / "untidy.yml")
+    home.command("ingest", folder, "--mapping", folder / "untidy.yml", "--yes")
 
 
 def run_killed_and_resumed(life: Life) -> None:

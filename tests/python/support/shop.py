@@ -74,7 +74,7 @@ class Shop:
         n_files = len(list(folder.glob("sales_*.csv")))
         to = quoted_text(str(folder / f"sales_{n_files}.csv"))
         duckdb.sql(f"copy (with {self._chain} {rows}) to {to} (header)")
-        self.command("ingest", folder, "--mapping", folder / "shop.yml")
+        self.command("ingest", folder, "--mapping", folder / "shop.yml", "--yes")
         self.is_behind = True
 
     def _make_chain(self, folder: Path) -> None:
