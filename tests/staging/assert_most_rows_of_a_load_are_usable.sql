@@ -13,7 +13,6 @@ loads as (
         source_file,
         count(*) as n_rows,
         count_if(row_status = 'rejected') as n_rejected,
-        count_if(row_status <> 'rejected' and row_problems like '%store_unknown%') as n_of_unknown_stores,
         min(rejection_reason) as example_reason
 
     from sales_judged
@@ -24,4 +23,4 @@ loads as (
 select * from loads
 where
     n_rows >= 100
-    and 2 * (n_rejected + n_of_unknown_stores) > n_rows
+    and 2 * n_rejected > n_rows

@@ -26,6 +26,14 @@ departments as (
 
 ),
 
+key_names as (
+
+    select 'store' as key_name
+    union all
+    select 'department' as key_name
+
+),
+
 sold as (
 
     select
@@ -37,18 +45,17 @@ sold as (
         max(sales_date) as last_sales_date
 
     from sales
-    group by grouping sets ((store_id), (department_id))
+    group by 1, 2
 
 ),
 
 related as (
 
-    select
+    select distinct
         store_id,
         department_id
 
     from related_series
-    group by grouping sets ((store_id), (department_id))
 
 ),
 
@@ -56,25 +63,27 @@ used as (
 
     select
         'sales' as table_name,
-        case when store_id is null then 'department' else 'store' end as key_name,
-        coalesce(store_id, department_id) as spelling,
-        n_sales_rows,
-        sales,
-        first_sales_date,
-        last_sales_date
+        key_names.key_name,
+        case key_names.key_name when 'store' then sold.store_id else sold.department_id end as spelling,
+        sold.n_sales_rows,
+        sold.sales,
+        sold.first_sales_date,
+        sold.last_sales_date
 
     from sold
+    cross join key_names
     union all
     select
         'related' as table_name,
-        case when store_id is null then 'department' else 'store' end as key_name,
-        coalesce(store_id, department_id) as spelling,
+        key_names.key_name,
+        case key_names.key_name when 'store' then related.store_id else related.department_id end as spelling,
         0 as n_sales_rows,
         0 as sales,
         cast(null as date) as first_sales_date,
         cast(null as date) as last_sales_date
 
     from related
+    cross join key_names
     union all
     select
         'stores' as table_name,
@@ -105,7 +114,7 @@ spellings as (
     select
         key_name,
         spelling,
-        {{ look_alike_key('spelling') }} as look_alike,
+        min({{ look_alike_key('spelling') }}) as look_alike,
         {{ list_text('table_name', 'table_name') }} as table_names,
         cast(sum(n_sales_rows) as bigint) as n_sales_rows,
         cast(sum(sales) as double) as sales,
@@ -114,7 +123,7 @@ spellings as (
 
     from used
     where spelling <> ''
-    group by 1, 2, 3
+    group by 1, 2
 
 ),
 

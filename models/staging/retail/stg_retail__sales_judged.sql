@@ -127,7 +127,6 @@ typed as (
         {{ row_problems({
             'is_holiday_invalid': "trim(dated.is_holiday_text) <> '' and dated.is_holiday is null",
             'is_stocked_out_invalid': "trim(dated.is_stocked_out_text) <> '' and dated.is_stocked_out is null",
-            'store_unknown': 'landed_stores.n_stores > 0 and stores.store_id is null',
         }) }} as row_problems,
         case
             when dated.unreadable_line is not null then 'line_unreadable'
@@ -155,6 +154,7 @@ typed as (
             when dated.sales_text is null then 'sales_missing'
             when dated.sales is null then 'sales_invalid'
             when abs(dated.sales) >= 1e13 then 'sales_out_of_range'
+            when landed_stores.n_stores > 0 and stores.store_id is null then 'store_unknown'
         end as reason
 
     from dated
