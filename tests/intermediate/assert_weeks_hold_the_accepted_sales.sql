@@ -32,6 +32,8 @@ accepted as (
         department_id,
         week_end_date,
         count(*) as n_rows,
+        min(sales_date) as first_date,
+        max(sales_date) as newest_date,
         sum(date_diff('day', date '1970-01-01', sales_date)) as day_sum,
         sum(cast(sales as decimal(18, 4))) as sales
 
@@ -80,7 +82,9 @@ extent as (
 
     select
         min(week_end_date) as first_week_end_date,
-        max(week_end_date) as newest_week_end_date
+        max(week_end_date) as newest_week_end_date,
+        min(first_date) as first_date,
+        max(newest_date) as newest_date
 
     from accepted
 
@@ -92,9 +96,13 @@ expected as (
         accepted.*,
         case
             when settings.grain = 'weekly' then true
-            when accepted.week_end_date = extent.first_week_end_date
+            when
+                accepted.week_end_date = extent.first_week_end_date
+                and date_diff('day', extent.first_date, extent.first_week_end_date) < 6
                 then coalesce(accepted.week_end_date >= bounds.first_week_end_date, false)
-            when accepted.week_end_date = extent.newest_week_end_date
+            when
+                accepted.week_end_date = extent.newest_week_end_date
+                and extent.newest_date < extent.newest_week_end_date
                 then coalesce(accepted.week_end_date <= bounds.newest_week_end_date, false)
             else true
         end as is_in_weeks
