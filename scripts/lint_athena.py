@@ -29,9 +29,10 @@ LIMIT_BYTES = 200_000
 """Athena takes 262,144 bytes; the rest is for what dbt writes around a statement."""
 
 _NAMES = """
-    abs array_agg array_join avg cardinality cast ceil coalesce cos count count_if date_diff
-    date_trunc extract floor greatest lag last_value least log10 lower max max_by min mod nullif pi
-    power regexp_like replace round row_number sin slice sqrt sum trim try_cast
+    abs array_agg array_join avg cardinality cast ceil chr coalesce cos count count_if date_diff
+    date_trunc extract floor greatest lag last_value lead least log10 lower max max_by min mod
+    normalize nullif pi power regexp_like regexp_replace replace round row_number sin slice split
+    sqrt sum trim try_cast
 """
 FUNCTIONS = frozenset(_NAMES.split())
 """Functions of the models that Athena's engine version 3 documents; a newer Trino has more."""

@@ -1,4 +1,5 @@
--- Features of both exports are cut together, so those of the longer one stand for both.
+-- Targets are the series' own, up to the cutoff. Features of both exports are cut together, so those of the longer one
+-- stand for both.
 with
 
 series as (
@@ -8,11 +9,19 @@ series as (
 
 ),
 
+target_arrays as (
+
+    select * from {{ ref('int_sales__target_arrays') }}
+
+),
+
 train as (
 
     select
         cutoff_date,
         item_id,
+        series_start,
+        target,
         cast(cardinality(target) as bigint) as n_target
 
     from {{ ref('exp_deepar__train') }}
@@ -24,6 +33,8 @@ inference as (
     select
         cutoff_date,
         item_id,
+        series_start,
+        target,
         cast(cardinality(target) as bigint) as n_target,
         cast(cardinality(dynamic_feat) as bigint) as n_features,
         cast(cardinality(dynamic_feat[1]) as bigint) as n_feature_weeks
@@ -53,6 +64,7 @@ select
     inference.n_feature_weeks
 
 from series
+left join target_arrays on series.item_id = target_arrays.item_id
 left join features on series.cutoff_date = features.cutoff_date
 left join train
     on
@@ -68,3 +80,7 @@ where
     or (features.n_features > 0 and inference.n_feature_weeks is distinct from series.n_weeks + series.horizon_weeks)
     or (series.treatment = 'trained' and train.n_target is distinct from series.n_weeks)
     or (series.treatment = 'inferred' and train.item_id is not null)
+    or inference.target is distinct from {{ array_part('target_arrays.target', '1', 'series.n_weeks') }}
+    or inference.series_start is distinct from cast(series.first_week_end_date as varchar) || ' 00:00:00'
+    or (series.treatment = 'trained' and train.target is distinct from inference.target)
+    or (series.treatment = 'trained' and train.series_start is distinct from inference.series_start)

@@ -17,23 +17,32 @@ loads as (
 
 ),
 
-typed as (
+parsed as (
 
     select
         raw_departments.load_id,
         raw_departments.loaded_at,
         raw_departments.source_file,
         raw_departments.source_row,
-        trim(raw_departments.department) as department_id,
+        {{ normalised_key('raw_departments.department') }} as department_id,
         trim(raw_departments.name) as department_name,
         trim(raw_departments.category) as category,
         loads.delivery_id,
         loads.between_deliveries,
-        loads.is_retracted,
-        case when coalesce(trim(raw_departments.department), '') = '' then 'department_missing' end as reason
+        loads.is_retracted
 
     from raw_departments
     inner join loads on raw_departments.load_id = loads.load_id
+
+),
+
+typed as (
+
+    select
+        parsed.*,
+        case when coalesce(parsed.department_id, '') = '' then 'department_missing' end as reason
+
+    from parsed
 
 ),
 

@@ -35,6 +35,17 @@ register as (
 
 ),
 
+plausible_dates as (
+
+    select
+        min(first_date) as first_date,
+        max(last_date) as last_date
+
+    from {{ ref('stg_retail__plausible_dates') }}
+    where table_name = 'raw_related'
+
+),
+
 parsed as (
 
     select
@@ -42,8 +53,8 @@ parsed as (
         raw_related.loaded_at,
         raw_related.source_file,
         raw_related.source_row,
-        coalesce(renames.store_id, trim(raw_related.store)) as store_id,
-        coalesce(renames.department_id, trim(raw_related.department), '') as department_id,
+        {{ normalised_key('raw_related.store') }} as landed_store_id,
+        coalesce({{ normalised_key('raw_related.department') }}, '') as landed_department_id,
         coalesce(raw_related.series_name, '') as series_name,
         raw_related.date as date_text,
         raw_related.value as value_text,
@@ -56,10 +67,6 @@ parsed as (
 
     from raw_related
     inner join loads on raw_related.load_id = loads.load_id
-    left join renames
-        on
-            trim(raw_related.store) = renames.old_store_id
-            and coalesce(trim(raw_related.department), '') = renames.old_department_id
 
 ),
 
@@ -67,6 +74,8 @@ dated as (
 
     select
         parsed.*,
+        coalesce(renames.store_id, parsed.landed_store_id) as store_id,
+        coalesce(renames.department_id, parsed.landed_department_id) as department_id,
         case
             when settings.grain = 'weekly' and settings.week_label = 'start'
                 then cast(parsed.label_date + interval '6' day as date)
@@ -76,6 +85,10 @@ dated as (
 
     from parsed
     cross join settings
+    left join renames
+        on
+            parsed.landed_store_id = renames.old_store_id
+            and parsed.landed_department_id = renames.old_department_id
 
 ),
 
@@ -102,12 +115,15 @@ typed as (
             when dated.series_date is null then 'date_invalid'
             when dated.series_date < date '1990-01-01' or dated.series_date >= date '2100-01-01'
                 then 'date_out_of_range'
+            when not dated.label_date between plausible_dates.first_date and plausible_dates.last_date
+                then 'date_far_from_the_rest'
             when register.series_name is null then 'series_not_registered'
             when dated.value_text is not null and dated.series_value is null then 'value_invalid'
             when abs(dated.series_value) >= 1e13 then 'value_out_of_range'
         end as reason
 
     from dated
+    cross join plausible_dates
     left join register on dated.series_name = register.series_name
 
 ),

@@ -16,7 +16,8 @@ final as (
         week_end_date,
         sales,
         is_holiday,
-        is_stocked_out
+        is_stocked_out,
+        row_problems
 
     from sales_judged
     where row_status = 'accepted'

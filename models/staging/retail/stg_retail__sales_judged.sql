@@ -35,6 +35,17 @@ stores as (
 
 ),
 
+plausible_dates as (
+
+    select
+        min(first_date) as first_date,
+        max(last_date) as last_date
+
+    from {{ ref('stg_retail__plausible_dates') }}
+    where table_name = 'raw_sales'
+
+),
+
 landed_stores as (
 
     select count(*) as n_stores from stores
@@ -48,8 +59,8 @@ parsed as (
         raw_sales.loaded_at,
         raw_sales.source_file,
         raw_sales.source_row,
-        coalesce(renames.store_id, trim(raw_sales.store)) as store_id,
-        coalesce(renames.department_id, trim(raw_sales.department)) as department_id,
+        {{ normalised_key('raw_sales.store') }} as landed_store_id,
+        {{ normalised_key('raw_sales.department') }} as landed_department_id,
         raw_sales.date as date_text,
         raw_sales.sales as sales_text,
         raw_sales.is_holiday as is_holiday_text,
@@ -66,10 +77,6 @@ parsed as (
 
     from raw_sales
     inner join loads on raw_sales.load_id = loads.load_id
-    left join renames
-        on
-            trim(raw_sales.store) = renames.old_store_id
-            and coalesce(trim(raw_sales.department), '') = renames.old_department_id
 
 ),
 
@@ -77,6 +84,8 @@ dated as (
 
     select
         parsed.*,
+        coalesce(renames.store_id, parsed.landed_store_id) as store_id,
+        coalesce(renames.department_id, parsed.landed_department_id) as department_id,
         case
             when settings.grain = 'weekly' and settings.week_label = 'start'
                 then cast(parsed.label_date + interval '6' day as date)
@@ -88,6 +97,10 @@ dated as (
 
     from parsed
     cross join settings
+    left join renames
+        on
+            parsed.landed_store_id = renames.old_store_id
+            and coalesce(parsed.landed_department_id, '') = renames.old_department_id
 
 ),
 
@@ -110,6 +123,11 @@ typed as (
         dated.between_deliveries,
         dated.is_retracted,
         dated.sums_duplicates,
+        -- What is optional must not cost a sale: it is told, and the rest of the row counts.
+        {{ row_problems({
+            'is_holiday_invalid': "trim(dated.is_holiday_text) <> '' and dated.is_holiday is null",
+            'is_stocked_out_invalid': "trim(dated.is_stocked_out_text) <> '' and dated.is_stocked_out is null",
+        }) }} as row_problems,
         case
             when dated.unreadable_line is not null then 'line_unreadable'
             when coalesce(dated.store_id, '') = '' then 'store_missing'
@@ -125,6 +143,8 @@ typed as (
                 dated.grain = 'daily'
                 and dated.sales_date > cast(dated.loaded_at as date) + interval '1' day
                 then 'date_out_of_range'
+            when not dated.label_date between plausible_dates.first_date and plausible_dates.last_date
+                then 'date_far_from_the_rest'
             when
                 dated.grain = 'weekly'
                 and mod(date_diff('day', dated.week_anchor, dated.sales_date), 7) <> 0
@@ -134,14 +154,12 @@ typed as (
             when dated.sales_text is null then 'sales_missing'
             when dated.sales is null then 'sales_invalid'
             when abs(dated.sales) >= 1e13 then 'sales_out_of_range'
-            when dated.is_holiday_text is not null and dated.is_holiday is null then 'is_holiday_invalid'
-            when dated.is_stocked_out_text is not null and dated.is_stocked_out is null
-                then 'is_stocked_out_invalid'
             when landed_stores.n_stores > 0 and stores.store_id is null then 'store_unknown'
         end as reason
 
     from dated
     cross join landed_stores
+    cross join plausible_dates
     left join stores on dated.store_id = stores.store_id
 
 ),
@@ -166,6 +184,7 @@ final as (
         sales,
         is_holiday,
         is_stocked_out,
+        row_problems,
         row_status,
         rejection_reason
 

@@ -35,15 +35,15 @@ renames as (
 landed_keys as (
 
     select
-        trim(raw_sales.store) as old_store_id,
-        coalesce(trim(raw_sales.department), '') as old_department_id
+        {{ normalised_key('raw_sales.store') }} as old_store_id,
+        coalesce({{ normalised_key('raw_sales.department') }}, '') as old_department_id
 
     from raw_sales
     where exists (select 1 as one from renames)
     union
     select
-        trim(raw_related.store) as old_store_id,
-        coalesce(trim(raw_related.department), '') as old_department_id
+        {{ normalised_key('raw_related.store') }} as old_store_id,
+        coalesce({{ normalised_key('raw_related.department') }}, '') as old_department_id
 
     from raw_related
     where exists (select 1 as one from renames)

@@ -17,33 +17,44 @@ loads as (
 
 ),
 
-typed as (
+parsed as (
 
     select
         raw_stores.load_id,
         raw_stores.loaded_at,
         raw_stores.source_file,
         raw_stores.source_row,
-        trim(raw_stores.store) as store_id,
+        {{ normalised_key('raw_stores.store') }} as store_id,
         trim(raw_stores.type) as store_type,
         {{ to_number('raw_stores.size') }} as store_size,
         trim(raw_stores.region) as region,
         {{ to_date('raw_stores.opened_on') }} as opened_on,
         {{ to_date('raw_stores.closed_on') }} as closed_on,
+        raw_stores.size as size_text,
+        raw_stores.opened_on as opened_on_text,
+        raw_stores.closed_on as closed_on_text,
         loads.delivery_id,
         loads.between_deliveries,
-        loads.is_retracted,
-        case
-            when coalesce(trim(raw_stores.store), '') = '' then 'store_missing'
-            when raw_stores.size is not null and {{ to_number('raw_stores.size') }} is null then 'size_invalid'
-            when raw_stores.opened_on is not null and {{ to_date('raw_stores.opened_on') }} is null
-                then 'opened_on_invalid'
-            when raw_stores.closed_on is not null and {{ to_date('raw_stores.closed_on') }} is null
-                then 'closed_on_invalid'
-        end as reason
+        loads.is_retracted
 
     from raw_stores
     inner join loads on raw_stores.load_id = loads.load_id
+
+),
+
+-- A store with an attribute that cannot be read is a store all the same.
+typed as (
+
+    select
+        parsed.*,
+        {{ row_problems({
+            'size_invalid': "trim(parsed.size_text) <> '' and parsed.store_size is null",
+            'opened_on_invalid': "trim(parsed.opened_on_text) <> '' and parsed.opened_on is null",
+            'closed_on_invalid': "trim(parsed.closed_on_text) <> '' and parsed.closed_on is null",
+        }) }} as row_problems,
+        case when coalesce(parsed.store_id, '') = '' then 'store_missing' end as reason
+
+    from parsed
 
 ),
 
@@ -62,6 +73,7 @@ final as (
         region,
         opened_on,
         closed_on,
+        row_problems,
         row_status,
         rejection_reason
 

@@ -1,0 +1,218 @@
+-- For each run: the landed rows are in fct_forecast, those of weeks that have passed in fct_forecast_vs_actual with
+-- what sold, and each level of the aggregates adds up to them.
+with
+
+landed as (
+
+    select
+        run_id,
+        count(*) as n_rows,
+        sum(date_diff('day', date '1970-01-01', week_end_date)) as day_sum,
+        sum(mean) as mean,
+        sum(p10) as p10,
+        sum(p50) as p50,
+        sum(p90) as p90
+
+    from {{ ref('stg_forecasts__forecasts') }}
+    group by 1
+
+),
+
+series as (
+
+    select * from {{ ref('dim_series') }}
+
+),
+
+weekly_sales as (
+
+    select * from {{ ref('fct_weekly_sales') }}
+
+),
+
+passed_weeks as (
+
+    select week_end_date from {{ ref('dim_week') }}
+    where is_complete
+
+),
+
+forecasts as (
+
+    select
+        forecasts.run_id,
+        forecasts.week_end_date,
+        forecasts.mean,
+        forecasts.p10,
+        forecasts.p50,
+        forecasts.p90,
+        passed_weeks.week_end_date is not null as is_passed,
+        series.item_id is not null as is_known,
+        case when passed_weeks.week_end_date is not null then weekly_sales.sales end as actual
+
+    from {{ ref('fct_forecast') }} as forecasts
+    left join series on forecasts.item_id = series.item_id
+    left join passed_weeks on forecasts.week_end_date = passed_weeks.week_end_date
+    left join weekly_sales
+        on
+            forecasts.item_id = weekly_sales.item_id
+            and forecasts.week_end_date = weekly_sales.week_end_date
+
+),
+
+fact as (
+
+    select
+        run_id,
+        count(*) as n_rows,
+        sum(date_diff('day', date '1970-01-01', week_end_date)) as day_sum,
+        sum(mean) as mean,
+        sum(p10) as p10,
+        sum(p50) as p50,
+        sum(p90) as p90,
+        count_if(is_passed) as n_passed,
+        count(actual) as n_actuals,
+        coalesce(sum(case when is_passed then date_diff('day', date '1970-01-01', week_end_date) end), 0)
+            as days_passed,
+        coalesce(sum(actual), 0e0) as actual,
+        coalesce(sum(abs(actual)), 0e0) as abs_actual,
+        coalesce(sum(case when is_passed then mean end), 0e0) as mean_passed,
+        count_if(is_known) as n_known,
+        coalesce(sum(case when is_known then mean end), 0e0) as mean_known,
+        count_if(is_known and actual is not null) as n_known_actuals,
+        coalesce(sum(case when is_known then actual end), 0e0) as actual_known
+
+    from forecasts
+    group by 1
+
+),
+
+compared as (
+
+    select
+        compared.run_id,
+        count(*) as n_rows,
+        count(compared.actual) as n_actuals,
+        sum(date_diff('day', date '1970-01-01', compared.week_end_date)) as day_sum,
+        sum(compared.actual) as actual,
+        sum(compared.mean) as mean
+
+    from {{ ref('fct_forecast_vs_actual') }} as compared
+    inner join passed_weeks on compared.week_end_date = passed_weeks.week_end_date
+    group by 1
+
+),
+
+levels as (
+
+    {{ aggregate_levels() }}
+
+),
+
+aggregates as (
+
+    select
+        run_id,
+        level,
+        sum(n_items) as n_items,
+        sum(mean) as mean
+
+    from {{ ref('fct_forecast_aggregate') }}
+    group by 1, 2
+
+),
+
+compared_aggregates as (
+
+    select
+        aggregates.run_id,
+        aggregates.level,
+        sum(aggregates.n_items) as n_items,
+        sum(aggregates.actual) as actual
+
+    from {{ ref('fct_forecast_vs_actual_aggregate') }} as aggregates
+    inner join passed_weeks on aggregates.week_end_date = passed_weeks.week_end_date
+    group by 1, 2
+
+),
+
+faults as (
+
+    select
+        'fct_forecast' as mart,
+        coalesce(landed.run_id, fact.run_id) as run_id,
+        cast(null as varchar) as level,
+        landed.n_rows as n_expected,
+        fact.n_rows as n_found,
+        landed.mean as expected,
+        fact.mean as found
+
+    from landed
+    full outer join fact on landed.run_id = fact.run_id
+    where
+        landed.n_rows is distinct from fact.n_rows
+        or landed.day_sum is distinct from fact.day_sum
+        or abs(landed.mean - fact.mean) > 1e-4 + 1e-9 * abs(landed.mean)
+        or abs(landed.p10 - fact.p10) > 1e-4 + 1e-9 * abs(landed.p10)
+        or abs(landed.p50 - fact.p50) > 1e-4 + 1e-9 * abs(landed.p50)
+        or abs(landed.p90 - fact.p90) > 1e-4 + 1e-9 * abs(landed.p90)
+    union all
+    select
+        'fct_forecast_vs_actual' as mart,
+        coalesce(fact.run_id, compared.run_id) as run_id,
+        cast(null as varchar) as level,
+        fact.n_passed as n_expected,
+        compared.n_rows as n_found,
+        fact.actual as expected,
+        compared.actual as found
+
+    from fact
+    full outer join compared on fact.run_id = compared.run_id
+    where
+        coalesce(fact.n_passed, 0) <> coalesce(compared.n_rows, 0)
+        or coalesce(fact.n_actuals, 0) <> coalesce(compared.n_actuals, 0)
+        or coalesce(fact.days_passed, 0) <> coalesce(compared.day_sum, 0)
+        or abs(fact.actual - coalesce(compared.actual, 0e0)) > 1e-4 + 1e-9 * fact.abs_actual
+        or abs(fact.mean_passed - coalesce(compared.mean, 0e0)) > 1e-4 + 1e-9 * abs(fact.mean_passed)
+    union all
+    select
+        'fct_forecast_aggregate' as mart,
+        fact.run_id,
+        levels.level,
+        fact.n_known as n_expected,
+        aggregates.n_items as n_found,
+        fact.mean_known as expected,
+        aggregates.mean as found
+
+    from fact
+    cross join levels
+    left join aggregates
+        on
+            fact.run_id = aggregates.run_id
+            and levels.level = aggregates.level
+    where
+        fact.n_known <> coalesce(aggregates.n_items, 0)
+        or abs(fact.mean_known - coalesce(aggregates.mean, 0e0)) > 1e-4 + 1e-9 * abs(fact.mean_known)
+    union all
+    select
+        'fct_forecast_vs_actual_aggregate' as mart,
+        fact.run_id,
+        levels.level,
+        fact.n_known_actuals as n_expected,
+        compared_aggregates.n_items as n_found,
+        fact.actual_known as expected,
+        compared_aggregates.actual as found
+
+    from fact
+    cross join levels
+    left join compared_aggregates
+        on
+            fact.run_id = compared_aggregates.run_id
+            and levels.level = compared_aggregates.level
+    where
+        fact.n_known_actuals <> coalesce(compared_aggregates.n_items, 0)
+        or abs(fact.actual_known - coalesce(compared_aggregates.actual, 0e0)) > 1e-4 + 1e-9 * fact.abs_actual
+
+)
+
+select * from faults
