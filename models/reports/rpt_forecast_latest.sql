@@ -24,9 +24,9 @@ weekly_sales as (
 
 ),
 
-levels as (
+sales_aggregates as (
 
-    {{ aggregate_levels() }}
+    select * from {{ ref('fct_weekly_sales_aggregate') }}
 
 ),
 
@@ -65,65 +65,48 @@ naive_run as (
 
 ),
 
-shown_weeks as (
+all_sales as (
 
     select
+        'store-department' as level,
         weekly_sales.item_id,
         weekly_sales.store_id,
         weekly_sales.department_id,
         weekly_sales.week_end_date,
-        weekly_sales.sales
+        weekly_sales.sales,
+        weekly_sales.is_part_week
 
     from weekly_sales
-    cross join shown_run
-    where
-        weekly_sales.week_end_date
-        > {{ add_weeks('shown_run.cutoff_date', '-' ~ var('chart_history_weeks')) }}
-
-),
-
-item_actuals as (
-
+    union all
     select
-        'store-department' as level,
+        level,
         item_id,
         store_id,
         department_id,
         week_end_date,
-        sales as actual
+        sales,
+        is_part_week
 
-    from shown_weeks
-
-),
-
-aggregate_sums as (
-
-    select
-        levels.level,
-        {{ store_at_level('levels.level', 'shown_weeks.store_id') }} as store_id,
-        {{ department_at_level('levels.level', 'shown_weeks.department_id') }} as department_id,
-        shown_weeks.week_end_date,
-        sum(shown_weeks.sales) as actual
-
-    from shown_weeks
-    cross join levels
-    group by 1, 2, 3, 4
+    from sales_aggregates
 
 ),
 
 actuals as (
 
-    select * from item_actuals
-    union all
     select
-        level,
-        {{ aggregate_item_id('store_id', 'department_id') }} as item_id,
-        store_id,
-        department_id,
-        week_end_date,
-        actual
+        all_sales.level,
+        all_sales.item_id,
+        all_sales.store_id,
+        all_sales.department_id,
+        all_sales.week_end_date,
+        all_sales.sales as actual,
+        all_sales.is_part_week
 
-    from aggregate_sums
+    from all_sales
+    cross join shown_run
+    where
+        all_sales.week_end_date
+        > {{ add_weeks('shown_run.cutoff_date', '-' ~ var('chart_history_weeks')) }}
 
 ),
 
@@ -193,7 +176,8 @@ forecast_rows as (
         shown_run.model_id,
         shown_run.cutoff_date,
         all_forecasts.horizon_weeks,
-        true as is_forecast
+        true as is_forecast,
+        coalesce(actuals.is_part_week, false) as is_part_week
 
     from all_forecasts
     inner join shown_run on all_forecasts.run_id = shown_run.run_id
@@ -234,7 +218,8 @@ history_rows as (
         shown_run.model_id,
         shown_run.cutoff_date,
         cast(null as integer) as horizon_weeks,
-        false as is_forecast
+        false as is_forecast,
+        actuals.is_part_week
 
     from actuals
     inner join shown_run on actuals.week_end_date <= shown_run.cutoff_date

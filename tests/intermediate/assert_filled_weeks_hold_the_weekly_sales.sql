@@ -1,5 +1,5 @@
--- Each weekly sale stands in its series' row of filled weeks, and the rows between have none: a series is dense from
--- its first week to the newest complete one.
+-- Each weekly sale stands in its series' row of filled weeks, and the rows between have none; a part week is a gap. A
+-- series is dense from its first whole week to the newest complete one.
 with
 
 weekly as (
@@ -31,8 +31,9 @@ side_by_side as (
         week_end_date,
         1 as n_weekly,
         0 as n_filled,
+        case when is_part_week then 1 else 0 end as n_part,
         0 as n_observed,
-        sales as weekly_sales,
+        case when not is_part_week then sales end as weekly_sales,
         cast(null as double) as filled_sales
 
     from weekly
@@ -45,6 +46,7 @@ side_by_side as (
         week_end_date,
         0 as n_weekly,
         1 as n_filled,
+        0 as n_part,
         case when is_observed then 1 else 0 end as n_observed,
         cast(null as double) as weekly_sales,
         sales as filled_sales
@@ -63,6 +65,7 @@ weeks as (
         week_end_date,
         sum(n_weekly) as n_weekly,
         sum(n_filled) as n_filled,
+        sum(n_part) as n_part,
         sum(n_observed) as n_observed,
         sum(weekly_sales) as weekly_sales,
         sum(filled_sales) as filled_sales
@@ -76,8 +79,8 @@ series as (
 
     select
         item_id,
-        min(case when n_weekly > 0 then week_idx end) as first_week_idx,
-        count(*) as n_weeks
+        min(case when n_weekly > n_part then week_idx end) as first_week_idx,
+        sum(n_filled) as n_weeks
 
     from weeks
     group by 1
@@ -97,8 +100,8 @@ faults as (
 
     from weeks
     where
-        n_filled <> 1
-        or n_observed <> n_weekly
+        (n_filled <> 1 and not (n_filled = 0 and n_part = 1))
+        or n_observed <> n_weekly - n_part
         or (n_weekly = 1 and weekly_sales is distinct from filled_sales)
         or (n_weekly = 0 and filled_sales <> 0e0)
     union all
@@ -113,7 +116,7 @@ faults as (
 
     from series
     cross join newest
-    where series.n_weeks is distinct from newest.week_idx - series.first_week_idx + 1
+    where series.n_weeks <> coalesce(newest.week_idx - series.first_week_idx + 1, 0)
 
 )
 

@@ -61,6 +61,14 @@ create table {s}_reports.rpt_rejected_rows (table_name varchar, reason varchar, 
 create table {s}_reports.rpt_batches (batch_id varchar, started_at timestamp, finished_at timestamp,
     n_runs bigint, n_forecast_rows bigint, seconds double, last_step varchar,
     last_step_status varchar);
+create table {s}_reports.rpt_part_weeks (item_id varchar, week_end_date date, store_id varchar,
+    department_id varchar, reason varchar, reported_sales double);
+create view {s}_marts.fct_weekly_sales_aggregate as
+select 'chain' as level, null::varchar as store_id, week_end_date, sum(sales) as sales
+from {s}_marts.fct_weekly_sales group by week_end_date
+union all
+select 'store', store_id, week_end_date, sum(sales)
+from {s}_marts.fct_weekly_sales group by store_id, week_end_date;
 """
 
 SALES = """
@@ -684,6 +692,35 @@ def test_negative_sales_missing_weeks_and_nan(marts: Marts) -> None:
     assert actual["2012-06-08"] is None
     assert page.figures["chain"]["layout"]["yaxis"]["range"][0] < -60000
     assert "NaN" not in page._figures
+
+
+def test_a_chain_total_that_is_left_out_stops_the_lines_beside_it(marts: Marts) -> None:
+    left_out = date(2012, 3, 2)
+    marts.sql(
+        "create or replace view {s}_marts.fct_weekly_sales_aggregate as"
+        " select 'chain' as level, null::varchar as store_id, week_end_date,"
+        f" if(week_end_date = date '{left_out}', null, sum(sales)) as sales"
+        " from {s}_marts.fct_weekly_sales group by week_end_date"
+    )
+    page = marts.report()
+    actual = dict(zip(*(page.trace("chain", "Actual")[axis] for axis in "xy"), strict=True))
+    assert actual[str(left_out)] is None
+    assert str(left_out) not in page.trace("chain", "Backtest, cutoff 2012-01-27")["x"]
+
+
+def test_part_weeks_are_listed_newest_first(marts: Marts) -> None:
+    assert "Part weeks" not in marts.report().text
+    marts.sql(
+        "insert into {s}_reports.rpt_part_weeks"
+        " select 'S' || i || ':', date '2012-10-26', 'S' || i, null, 'late', 30"
+        " from range(10, 30) as r(i)"
+        " union all select 'S1:D2', date '2012-10-19', 'S1', 'D2', 'interrupted', 4"
+    )
+    text = marts.report().text
+    assert "21 weeks of single stores or series are in only in part, 20 of them" in text
+    assert text.index("20 stores") < text.index("1 series")
+    assert "S10:, S11:" in text
+    assert "S29:" not in text
 
 
 def test_other_schema(tmp_path: Path) -> None:

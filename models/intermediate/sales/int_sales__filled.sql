@@ -6,6 +6,12 @@ sales_weekly as (
 
 ),
 
+store_part_weeks as (
+
+    select * from {{ ref('int_week__part_weeks') }}
+
+),
+
 series as (
 
     select * from {{ ref('int_sales__series') }}
@@ -24,7 +30,8 @@ settings as (
 
 ),
 
-final as (
+-- The whole store is late: its items without a row are no more known than those with one.
+filled as (
 
     select
         series.item_id,
@@ -32,12 +39,11 @@ final as (
         series.department_id,
         spine.week_idx,
         spine.week_end_date,
-        case
-            when sales_weekly.item_id is null and settings.missing_means = 'zero' then 0e0
-            else sales_weekly.sales
-        end as sales,
-        sales_weekly.item_id is not null as is_observed,
-        coalesce(sales_weekly.is_stocked_out_week, false) as is_stocked_out_week
+        settings.missing_means,
+        sales_weekly.sales as reported_sales,
+        sales_weekly.item_id is not null as is_reported,
+        coalesce(sales_weekly.is_stocked_out_week, false) as is_stocked_out_week,
+        store_part_weeks.store_id is not null or coalesce(sales_weekly.is_part_week, false) as is_part_week
 
     from series
     cross join settings
@@ -49,6 +55,31 @@ final as (
         on
             series.item_id = sales_weekly.item_id
             and spine.week_idx = sales_weekly.week_idx
+    left join store_part_weeks
+        on
+            series.store_id = store_part_weeks.store_id
+            and spine.week_end_date = store_part_weeks.week_end_date
+
+),
+
+final as (
+
+    select
+        item_id,
+        store_id,
+        department_id,
+        week_idx,
+        week_end_date,
+        case
+            when is_part_week then null
+            when not is_reported and missing_means = 'zero' then 0e0
+            else reported_sales
+        end as sales,
+        is_reported and not is_part_week as is_observed,
+        is_stocked_out_week,
+        is_part_week
+
+    from filled
 
 )
 

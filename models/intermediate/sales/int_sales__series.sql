@@ -18,6 +18,7 @@ final as (
         count(*) as n_observed
 
     from sales_weekly
+    where not is_part_week
     group by 1
 
 )

@@ -12,6 +12,18 @@ spine as (
 
 ),
 
+store_part_weeks as (
+
+    select * from {{ ref('int_week__part_weeks') }}
+
+),
+
+part_weeks as (
+
+    select * from {{ ref('int_sales__part_weeks') }}
+
+),
+
 -- Decimal sums do not depend on the order of the rows.
 weekly as (
 
@@ -38,10 +50,20 @@ final as (
         weekly.week_end_date,
         weekly.sales,
         weekly.is_holiday_week,
-        weekly.is_stocked_out_week
+        weekly.is_stocked_out_week,
+        store_part_weeks.store_id is not null or part_weeks.store_id is not null as is_part_week
 
     from weekly
     inner join spine on weekly.week_end_date = spine.week_end_date
+    left join store_part_weeks
+        on
+            weekly.store_id = store_part_weeks.store_id
+            and weekly.week_end_date = store_part_weeks.week_end_date
+    left join part_weeks
+        on
+            weekly.store_id = part_weeks.store_id
+            and weekly.department_id = part_weeks.department_id
+            and weekly.week_end_date = part_weeks.week_end_date
     where spine.is_complete
 
 )

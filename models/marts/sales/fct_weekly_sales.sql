@@ -21,6 +21,7 @@ final as (
         sales_filled.department_id,
         sales_filled.sales,
         sales_filled.is_observed,
+        sales_filled.is_part_week,
         sales_filled.is_stocked_out_week,
         calendar.is_holiday_week,
         calendar.week_weight

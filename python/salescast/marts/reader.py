@@ -23,6 +23,7 @@ HORIZON_BANDS = ["1-4", "5-13", "14-26", "27+"]
 REPORT_TABLES: dict[str, tuple[str, ...]] = {
     "marts": (
         "fct_weekly_sales",
+        "fct_weekly_sales_aggregate",
         "fct_forecast_vs_actual",
         "dim_week",
         "dim_series",
@@ -34,6 +35,7 @@ REPORT_TABLES: dict[str, tuple[str, ...]] = {
         "rpt_forecast_latest",
         "rpt_forecast_accuracy",
         "rpt_rejected_rows",
+        "rpt_part_weeks",
         "rpt_batches",
     ),
 }

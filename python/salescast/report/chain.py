@@ -25,10 +25,10 @@ def chain_section(
     first_week = newest_week - timedelta(weeks=WEEKS_OF_HISTORY - 1)
     actual = source.rows(
         """
-        select week_end_date as week, sum(sales) as actual
-        from {marts}.fct_weekly_sales
-        where week_end_date >= $first_week
-        group by week_end_date order by week_end_date
+        select week_end_date as week, sales as actual
+        from {marts}.fct_weekly_sales_aggregate
+        where level = 'chain' and week_end_date >= $first_week
+        order by week_end_date
         """,
         first_week=first_week,
     )
@@ -38,8 +38,8 @@ def chain_section(
             y.actual as last_year
         from {reports}.rpt_forecast_latest as l
         left join (
-            select week_end_date + 364 as week_end_date, sum(sales) as actual
-            from {marts}.fct_weekly_sales group by 1
+            select week_end_date + 364 as week_end_date, sales as actual
+            from {marts}.fct_weekly_sales_aggregate where level = 'chain'
         ) as y using (week_end_date)
         where l.level = 'chain' and l.is_forecast
         order by l.week_end_date
@@ -66,7 +66,7 @@ def _backtests_of_chain(
     """Chain totals of the newest backtests that do not overlap, by cutoff.
 
     Only weeks with an actual are summed, over the series that have one: the line stands beside the
-    actuals that judge it.
+    actuals that judge it, and stops where the chain's total is not whole.
     """
     if scope is None or scope.kind != "backtest":
         return {}
@@ -75,6 +75,8 @@ def _backtests_of_chain(
         select r.cutoff_date, f.week_end_date as week, sum(coalesce(f.mean, f.p50)) as forecast
         from {marts}.fct_forecast_vs_actual as f
         join {marts}.dim_forecast_run as r using (run_id)
+        join {marts}.fct_weekly_sales_aggregate as a
+            on a.level = 'chain' and a.week_end_date = f.week_end_date and a.sales is not null
         where r.is_current and r.kind = 'backtest' and f.model_id = $model_id
             and f.actual is not null and f.week_end_date >= $first_week
         group by all
@@ -109,9 +111,9 @@ def weeks_ahead(source: Marts, newest_week: date | None, n_weeks: int) -> Row:
             limit $n_weeks
         ),
         last_year as (
-            select week_end_date + 364 as week_end_date, sum(sales) as actual
-            from {marts}.fct_weekly_sales
-            group by 1
+            select week_end_date + 364 as week_end_date, sales as actual
+            from {marts}.fct_weekly_sales_aggregate
+            where level = 'chain'
         )
         select
             $n_weeks as asked_weeks,

@@ -11,6 +11,8 @@ from salescast.report.figures import Figure
 from salescast.report.series import best_and_worst
 from salescast.report.stores import stores_table
 
+PART_WEEKS_SHOWN = 12
+
 
 def page_content(source: Marts) -> Row:
     """Everything the template shows, in the order it shows it."""
@@ -63,6 +65,7 @@ def page_content(source: Marts) -> Row:
         "rejected": source.rows(
             "select * from {reports}.rpt_rejected_rows order by n_rows desc, table_name, reason"
         ),
+        "part_weeks": _part_weeks(source),
         "batches": source.rows(
             "select * from {reports}.rpt_batches order by started_at desc, batch_id limit 8"
         ),
@@ -73,6 +76,28 @@ def page_content(source: Marts) -> Row:
             """
         ),
         "figures": figures,
+    }
+
+
+def _part_weeks(source: Marts) -> Row:
+    """The newest weeks of which stores or series reported only a part, and how many there are."""
+    return {
+        "newest": source.rows(
+            """
+            select week_end_date as week, reason, department_id is null as is_store,
+                count(*) as n, sum(reported_sales) as reported_sales,
+                list(item_id order by item_id)[:12] as item_ids
+            from {reports}.rpt_part_weeks
+            group by all order by week desc, is_store desc, reason limit $n_shown
+            """,
+            n_shown=PART_WEEKS_SHOWN,
+        ),
+        "counts": source.row(
+            """
+            select count(*) as n, count(*) filter (where department_id is null) as n_of_stores
+            from {reports}.rpt_part_weeks
+            """
+        ),
     }
 
 

@@ -21,9 +21,9 @@ def stores_table(source: Marts, scope: Scope | None, newest_week: date | None) -
             order by week_end_date limit 13
         ),
         last_year as (
-            select store_id, week_end_date + 364 as week_end_date, sum(sales) as actual
-            from {{marts}}.fct_weekly_sales
-            group by all
+            select store_id, week_end_date + 364 as week_end_date, sales as actual
+            from {{marts}}.fct_weekly_sales_aggregate
+            where level = 'store'
         ),
         ahead as (
             select l.store_id, sum(coalesce(l.mean, l.p50)) as forecast,

@@ -122,7 +122,7 @@ def dbt_build(
             fix="Mend the dbt project; `dbt parse` shows the same error.",
         )
     warned = tuple(
-        f"{_name(r)}: {_help(nodes.get(r['unique_id'], {})) or _first_line(r.get('message'))}"
+        _describe_warning(r, nodes.get(r["unique_id"], {}), failing_rows)
         for r in results["results"]
         if r.get("status") == "warn"
     )
@@ -222,6 +222,15 @@ def _describe(result: Mapping[str, Any], node: Mapping[str, Any], failing_rows: 
         rows = failing_rows(sql)
         lines += [f"    row: {row}" for row in rows]
     return "\n".join(lines)
+
+
+def _describe_warning(
+    result: Mapping[str, Any], node: Mapping[str, Any], failing_rows: FailingRows
+) -> str:
+    text = f"{_name(result)}: {_help(node) or _first_line(result.get('message'))}"
+    sql = result.get("compiled_code")
+    rows = failing_rows(sql) if sql and result["unique_id"].startswith("test.") else []
+    return "\n".join([text, *(f"    row: {row}" for row in rows)])
 
 
 def _help(node: Mapping[str, Any]) -> str | None:

@@ -1,0 +1,91 @@
+with
+
+store_part_weeks as (
+
+    select * from {{ ref('int_week__part_weeks') }}
+
+),
+
+series_part_weeks as (
+
+    select * from {{ ref('int_sales__part_weeks') }}
+
+),
+
+bounds as (
+
+    select * from {{ ref('int_week__bounds') }}
+
+),
+
+-- An absent store is told once, by the week since when it is.
+store_weeks as (
+
+    select
+        store_id,
+        reason,
+        min(week_end_date) as week_end_date
+
+    from store_part_weeks
+    where reason <> 'started'
+    group by store_id, reason, case when reason <> 'absent' then week_end_date end
+
+),
+
+-- Of single series only the newest week is told: each that ends has a last week.
+told as (
+
+    select
+        'stores' as who,
+        store_weeks.reason,
+        store_weeks.week_end_date,
+        store_weeks.store_id as name
+
+    from store_weeks
+    cross join bounds
+    where
+        store_weeks.week_end_date
+        > {{ add_weeks('bounds.newest_week_end_date', '-' ~ var('least_silence_weeks')) }}
+    union all
+    select
+        'series' as who,
+        series_part_weeks.reason,
+        series_part_weeks.week_end_date,
+        series_part_weeks.item_id as name
+
+    from series_part_weeks
+    inner join bounds on series_part_weeks.week_end_date = bounds.newest_week_end_date
+    left join store_part_weeks
+        on
+            series_part_weeks.store_id = store_part_weeks.store_id
+            and series_part_weeks.week_end_date = store_part_weeks.week_end_date
+    where store_part_weeks.store_id is null and series_part_weeks.reason <> 'started'
+
+),
+
+ranked as (
+
+    select
+        told.*,
+        row_number() over (partition by who, reason, week_end_date order by name) as name_rank
+
+    from told
+
+),
+
+final as (
+
+    select
+        week_end_date,
+        reason,
+        count(*) as n,
+        who,
+        {{ list_text('case when name_rank <= 20 then name end', 'case when name_rank <= 20 then name end') }} as names
+
+    from ranked
+    group by who, reason, week_end_date
+
+)
+
+select * from final
+order by week_end_date desc, who desc, reason asc
