@@ -27,7 +27,7 @@ LAYERS = [
     ("landing what a user brings", ["ingest"]),
     (
         "what the steps of a run write and check",
-        ["week.batch", "week.export", "week.output_check", "week.load"],
+        ["week.batch", "week.export", "week.output_check", "week.plausibility", "week.load"],
     ),
     ("how the forecasts of a model come about", ["recipes"]),
     ("the week: planned, priced and carried out", ["week"]),

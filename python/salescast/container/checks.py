@@ -172,6 +172,8 @@ def check_inference_records(
 ) -> None:
     """Check records to forecast, against the trained model where its sizes are given.
 
+    A target may be empty, or all missing: a new series, forecast from its categories.
+
     Args:
         records: Records whose dynamic_feat reaches prediction_length beyond target.
         prediction_length: Steps to forecast.
@@ -186,8 +188,6 @@ def check_inference_records(
     if not records:
         return
     for record in records:
-        if not record.n_observed:
-            raise ContractError(f"{record.where}: target has no observation")
         if cardinality is not None:
             _check_known_cat(record, cardinality)
         if num_dynamic_feat is not None and len(record.dynamic_feat) != num_dynamic_feat:
@@ -274,6 +274,8 @@ def check_inference_file(
 ) -> Summary:
     """Check an exported inference file to the letter of the contract.
 
+    Beyond what a transform refuses: a series without any observation, which is not exported.
+
     Args:
         path: A file of JSON lines.
         prediction_length: Steps to forecast.
@@ -304,6 +306,8 @@ def check_inference_file(
                     f"{record.where}: {id_field} {item_id!r} is that of {first_use[item_id]} too"
                 )
             first_use[item_id] = record.where
+        if not record.n_observed:
+            raise ContractError(f"{record.where}: target has no observation")
     _check_line_sizes(path, max_line_bytes)
     check_inference_records(
         records,

@@ -115,6 +115,12 @@ LAKE_SCHEMAS: dict[str, dict[str, str]] = {
         "landed_at": "timestamp",
         "schema_version": "integer",
     },
+    "fallback_items": {
+        **_text("run_id", "item_id", "reason"),
+        "largest_forecast": "double",
+        "largest_plausible": "double",
+        "schema_version": "integer",
+    },
     "run_steps": {
         **_text("batch_id", "run_id", "step", "status"),
         "started_at": "timestamp",

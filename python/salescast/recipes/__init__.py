@@ -21,7 +21,7 @@ from salescast.lake.trained_models import TrainedModel
 from salescast.warehouse import Warehouse
 from salescast.warehouse.landed import read_lower_bound
 from salescast.week.batch import RunRecord
-from salescast.week.export import RunFiles
+from salescast.week.export import RunFiles, export_plausible_range
 from salescast.week.load import Forecasts, land_run
 
 SNAIVE = "snaive_52"
@@ -200,6 +200,9 @@ def land(
 ) -> str:
     """Check the forecasts of a run and land them with its row: the last thing that `load` does.
 
+    A forecast beyond anything that its series has ever sold does not land: the series takes the
+    rows of `forecasts.fallback`.
+
     Args:
         context: The run's context.
         run: The run.
@@ -211,8 +214,15 @@ def land(
         One line on what was landed.
 
     Raises:
-        RunError: The rows are not complete and sound; nothing was landed.
+        RunError: The rows are not complete and sound, or not plausible; nothing was landed.
     """
+    plausible_range = None
+    # Nothing could stand in for the model that stands in for others.
+    if run.model_id != SNAIVE:
+        plausible_range = context.files.plausible_range
+        # Batches that began before there was this gate have exported none.
+        if not plausible_range.is_file():
+            export_plausible_range(context.warehouse, run.cutoff_date, plausible_range)
     landed = land_run(
         context.lake,
         run,
@@ -228,6 +238,7 @@ def land(
             "code_version": context.code_version,
         },
         fallback_list=context.files.fallback_items,
+        plausible_range=plausible_range,
         config=context.duckdb_config,
     )
     return str(landed)

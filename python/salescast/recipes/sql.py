@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from salescast.errors import UserError
-from salescast.recipes import Context, Model, Recipe, Step, land, need_file
+from salescast.recipes import SNAIVE, Context, Model, Recipe, Step, land, need_file
 from salescast.week.batch import RunRecord
 from salescast.week.export import export_rows
 from salescast.week.load import Forecasts
 
 
-def export_relation(context: Context, model: Model, run: RunRecord) -> int:
+def export_relation(context: Context, model: Model, run: RunRecord, to: Path | None = None) -> int:
     """Write the rows of a sql model for a run's cutoff; returns their number.
+
+    Args:
+        context: The run's context.
+        model: The sql model.
+        run: The run.
+        to: Parquet to write; default is the run's `baseline`.
 
     Raises:
         RunError: There is none.
     """
     relation = str(model.settings["relation"])
-    return export_rows(context.warehouse, relation, run.cutoff_date, context.files.baseline)
+    return export_rows(context.warehouse, relation, run.cutoff_date, to or context.files.baseline)
 
 
 def _check(model: Model, where: str) -> None:
@@ -29,12 +37,20 @@ def _check(model: Model, where: str) -> None:
 
 
 def _export(context: Context, run: RunRecord) -> str:
+    if run.model_id != SNAIVE:
+        export_relation(context, context.models[SNAIVE], run, context.files.stand_in)
     return f"{export_relation(context, context.models[run.model_id], run):,} rows"
 
 
 def _load(context: Context, run: RunRecord) -> str:
-    need_file(context.files.baseline, run, "export")
-    return land(context, run, Forecasts(rows=context.files.baseline, is_rounded=True))
+    files = context.files
+    need_file(files.baseline, run, "export")
+    stand_in = None
+    if run.model_id != SNAIVE:
+        stand_in = files.stand_in
+        need_file(stand_in, run, "export")
+    forecasts = Forecasts(rows=files.baseline, is_rounded=True, fallback=stand_in, is_partial=True)
+    return land(context, run, forecasts)
 
 
 RECIPE = Recipe(

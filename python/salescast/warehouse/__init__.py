@@ -129,6 +129,9 @@ class Warehouse(Protocol):
     def export_baseline(self, relation: str, cutoff: date, to: Path) -> int:
         """Write the forecasts of a SQL model at a cutoff as Parquet; returns the rows."""
 
+    def export_plausible_range(self, cutoff: date, to: Path) -> int:
+        """Write what forecasts of a cutoff can be believed to be as Parquet; returns the series."""
+
     def publish(self) -> Path:
         """Put the marts and reports where readers open them; returns the place."""
 

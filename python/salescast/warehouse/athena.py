@@ -213,6 +213,14 @@ class AthenaWarehouse:
                 fix="Name a model of models/baselines as the relation.",
             )
         table = self._table("baselines", relation)
+        return self._export_rows(table, cutoff, "item_id, horizon_weeks", to)
+
+    def export_plausible_range(self, cutoff: date, to: Path) -> int:
+        """Write the rows of exp_plausible_range at a cutoff as Parquet; returns their number."""
+        table = self._table("exports", "exp_plausible_range")
+        return self._export_rows(table, cutoff, "item_id", to)
+
+    def _export_rows(self, table: str, cutoff: date, order: str, to: Path) -> int:
         query = f"select * from {table} where cutoff_date = {_day(cutoff)}"
         with self._unloaded_files(query, "PARQUET") as paths:
             if not paths:
@@ -220,8 +228,7 @@ class AthenaWarehouse:
             to.parent.mkdir(parents=True, exist_ok=True)
             with duckdb.connect(config=self._settings.duckdb_config) as connection:
                 row = connection.execute(
-                    "copy (select * from read_parquet(?) order by item_id, horizon_weeks)"
-                    " to ? (format parquet)",
+                    f"copy (select * from read_parquet(?) order by {order}) to ? (format parquet)",
                     [[glob.escape(str(path)) for path in paths], str(to)],
                 ).fetchone()
         return int(row[0]) if row else 0

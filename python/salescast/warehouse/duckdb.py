@@ -254,6 +254,20 @@ class DuckDBWarehouse:
                     fix="Name a model of models/baselines as the relation.",
                 ) from error
 
+    def export_plausible_range(self, cutoff: date, to: Path) -> int:
+        """Write the rows of exp_plausible_range at a cutoff as Parquet; returns their number."""
+        with self._open() as connection:
+            return _copy(
+                connection,
+                f"""
+                select * from {self._table("exports", "exp_plausible_range")}
+                where cutoff_date = ? order by item_id
+                """,
+                [cutoff],
+                to,
+                "format parquet",
+            )
+
     def publish(self) -> Path:
         """Copy the marts and reports into `home/marts.duckdb`; returns its path."""
         settings = self._settings

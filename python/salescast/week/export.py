@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from salescast.errors import RunError, UserError
+from salescast.files import whole_file
 from salescast.lake.trained_models import Encoding, TrainedModel
 from salescast.warehouse import Warehouse
 from salescast.week.output_check import write_manifest
@@ -57,6 +58,16 @@ class RunFiles:
         return self.work / "baseline.parquet"
 
     @property
+    def stand_in(self) -> Path:
+        """Rows of the seasonal naive beside a sql run's own, for what is not believed of these."""
+        return self.work / "stand_in.parquet"
+
+    @property
+    def plausible_range(self) -> Path:
+        """What a forecast of each series can be believed to be."""
+        return self.work / "plausible_range.parquet"
+
+    @property
     def fallback_items(self) -> Path:
         """The series that landed with the fallback's rows, if there are any."""
         return self.work / "fallback_items.csv"
@@ -97,6 +108,27 @@ def export_rows(warehouse: Warehouse, relation: str, cutoff: date, to: Path) -> 
             "cutoff.",
         )
     return n_rows
+
+
+def export_plausible_range(warehouse: Warehouse, cutoff: date, to: Path) -> None:
+    """Write what a forecast of each series can be believed to be.
+
+    Args:
+        warehouse: Built for this cutoff.
+        cutoff: The last week the model is shown.
+        to: Parquet to write: the rows of exp_plausible_range.
+
+    Raises:
+        RunError: The warehouse holds no series for this cutoff.
+    """
+    to.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(to) as part:
+        if warehouse.export_plausible_range(cutoff, part) == 0:
+            raise RunError(
+                f"The warehouse has no series at {cutoff}: it was built for other cutoffs since.",
+                where="exp_plausible_range",
+                fix="Start a new batch: salescast run.",
+            )
 
 
 def export_records(

@@ -14,7 +14,9 @@ from salescast.errors import RunError
 from salescast.lake import Lake, StagedFile, utc_naive
 from salescast.problems import N_NAMED, refuse_problems
 from salescast.quantiles import QUANTILE_COLUMNS
+from salescast.sql_text import quoted_text
 from salescast.week.batch import RunRecord
+from salescast.week.plausibility import check_chain, find_implausible
 
 SIGNIFICANT_DIGITS = 6
 
@@ -32,7 +34,9 @@ class Forecasts:
             and put in order here.
         items: Parquet with the item_id of each series of `answers`.
         fallback: Parquet of a dbt model's rows; of its series those land that the model has not
-            forecast, and those that have ended (is_ended), whatever the model says of them.
+            forecast, those whose forecast is not plausible, and those that have ended (is_ended),
+            whatever the model says of them.
+        is_partial: Whether series that the model has not forecast are left out instead.
     """
 
     rows: Path | None = None
@@ -40,6 +44,7 @@ class Forecasts:
     answers: Path | None = None
     items: Path | None = None
     fallback: Path | None = None
+    is_partial: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what is neither, or both."""
@@ -51,27 +56,36 @@ class Forecasts:
 
 @dataclass(frozen=True)
 class LandedRun:
-    """Size of a landed run; fallback items have the seasonal naive's rows, ended ones zeros."""
+    """Size of a landed run; fallback items have the seasonal naive's rows, ended ones zeros.
+
+    Of the fallback items, implausible ones had a forecast beyond anything that they have ever sold.
+    The first ones of both are named.
+    """
 
     n_items: int
     n_fallback_items: int
     n_rows: int
     fallback_items: tuple[str, ...] = ()
     n_ended_items: int = 0
+    n_implausible_items: int = 0
+    implausible_items: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """One line for the step's detail."""
         text = f"{self.n_items:,} series, {self.n_rows:,} rows"
         if self.n_fallback_items:
-            more = ", …" if self.n_fallback_items > len(self.fallback_items) else ""
-            text += (
-                f"; {self.n_fallback_items:,} by the seasonal naive: "
-                + ", ".join(self.fallback_items)
-                + more
-            )
+            text += f"; {self.n_fallback_items:,} by the seasonal naive: "
+            text += _named(self.fallback_items, self.n_fallback_items)
+        if self.n_implausible_items:
+            text += f"; {self.n_implausible_items:,} of them forecast beyond anything ever sold: "
+            text += _named(self.implausible_items, self.n_implausible_items)
         if self.n_ended_items:
             text += f"; {self.n_ended_items:,} ended, forecast as 0 (reports.rpt_ended_series)"
         return text
+
+
+def _named(items: tuple[str, ...], n_items: int) -> str:
+    return ", ".join(items) + (", …" if n_items > len(items) else "")
 
 
 def land_run(
@@ -83,9 +97,12 @@ def land_run(
     lower_bound: float | None,
     facts: Mapping[str, Any],
     fallback_list: Path,
+    plausible_range: Path | None = None,
     config: Mapping[str, Any] | None = None,
 ) -> LandedRun:
     """Check a run's forecasts and land them, then the run's own row; does nothing twice.
+
+    The list of the fallback's series lands before the forecasts: a resume takes the same ones.
 
     Args:
         lake: Where to land.
@@ -96,6 +113,7 @@ def land_run(
         facts: Columns of `runs` that only the caller knows: forecaster, seed, hyperparameters,
             code_version.
         fallback_list: File to write that names the series with the fallback's rows.
+        plausible_range: Parquet of exp_plausible_range at the cutoff; None to believe any forecast.
         config: DuckDB's settings.
 
     Raises:
@@ -103,12 +121,17 @@ def land_run(
     """
     connection = duckdb.connect(":memory:", config=dict(config or {}))
     try:
-        _find_items(connection, forecasts)
-        # A kill between the two files leaves forecasts without their run; they stand as they are.
+        _find_ended(connection, forecasts)
+        # A kill between the files leaves forecasts without their run; they stand as they are.
         if not lake.has_file("forecasts", run.run_id):
-            staged = _stage(connection, lake, run, forecasts, lower_bound)
+            rows, parameters = _model_rows(run, forecasts, lower_bound)
+            _choose_fallback(connection, lake, run, forecasts, rows, parameters, plausible_range)
+            staged = _stage(connection, lake, run, forecasts, rows, parameters)
             try:
                 _check_rows(connection, staged.path, run)
+                if plausible_range is not None:
+                    check_chain(connection, staged.path, plausible_range, run)
+                _land_fallback(connection, lake, run)
             except RunError:
                 staged.discard()
                 raise
@@ -135,8 +158,8 @@ def land_run(
     return landed
 
 
-def _find_items(connection: duckdb.DuckDBPyConnection, forecasts: Forecasts) -> None:
-    """Make the temporary tables of the series that have ended and of those the model forecast."""
+def _find_ended(connection: duckdb.DuckDBPyConnection, forecasts: Forecasts) -> None:
+    """Make the temporary table of the series that have ended."""
     # Rows of another dbt model may do without is_ended.
     connection.execute(
         """
@@ -151,14 +174,80 @@ def _find_items(connection: duckdb.DuckDBPyConnection, forecasts: Forecasts) -> 
         """,
         [str(forecasts.fallback or forecasts.rows or forecasts.items)],
     )
-    connection.execute(
-        """
-        create temp table forecast_by_model as
-        select distinct item_id from read_parquet(?)
-        where item_id not in (select item_id from ended_items)
-        """,
-        [str(forecasts.rows or forecasts.items)],
-    )
+    if forecasts.is_partial:
+        connection.execute(
+            "delete from ended_items where item_id not in (select item_id from read_parquet(?))",
+            [str(forecasts.rows or forecasts.items)],
+        )
+
+
+def _model_rows(
+    run: RunRecord, forecasts: Forecasts, lower_bound: float | None
+) -> tuple[str, dict[str, Any]]:
+    """A select of the rows that the model made, and its parameters."""
+    parameters: dict[str, Any] = {"cutoff": run.cutoff_date}
+    if forecasts.rows is not None:
+        rows = _dbt_rows("$rows") if forecasts.is_rounded else _computed_rows(lower_bound)
+        return rows, parameters | {"rows": str(forecasts.rows)}
+    parameters |= {"n": run.prediction_length, "answers": str(forecasts.answers)}
+    return _answered_rows(lower_bound), parameters
+
+
+def _choose_fallback(
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    run: RunRecord,
+    forecasts: Forecasts,
+    rows: str,
+    parameters: Mapping[str, Any],
+    plausible_range: Path | None,
+) -> None:
+    """Put the series that take the fallback's rows, and why, into the table `fallback_items`."""
+    connection.execute("create temp table fallback_items as " + _no_rows(lake))
+    if lake.has_file("fallback_items", run.run_id):
+        connection.execute(
+            "insert into fallback_items by name from read_parquet(?)",
+            [str(lake.file("fallback_items", run.run_id))],
+        )
+        return
+    if forecasts.fallback is not None and not forecasts.is_partial:
+        connection.execute(
+            """
+            insert into fallback_items by name
+            select distinct $run_id as run_id, item_id, 'not_forecast' as reason
+            from read_parquet($fallback)
+            where item_id not in (select item_id from read_parquet($items))
+                and item_id not in (select item_id from ended_items)
+            """,
+            {
+                "run_id": run.run_id,
+                "fallback": str(forecasts.fallback),
+                "items": str(forecasts.rows or forecasts.items),
+            },
+        )
+    if plausible_range is not None:
+        find_implausible(connection, rows, parameters, plausible_range, run)
+        connection.execute(
+            """
+            insert into fallback_items by name
+            select $run_id as run_id, item_id, 'implausible' as reason, largest_forecast,
+                largest_plausible
+            from implausible
+            where item_id not in (select item_id from ended_items)
+            """,
+            {"run_id": run.run_id},
+        )
+
+
+def _no_rows(lake: Lake) -> str:
+    return f"select * from ({lake.scan_sql('fallback_items')}) limit 0"
+
+
+def _land_fallback(connection: duckdb.DuckDBPyConnection, lake: Lake, run: RunRecord) -> None:
+    query = "select * exclude (schema_version) from fallback_items order by item_id"
+    has_rows = connection.execute("select exists (from fallback_items)").fetchone() == (True,)
+    if has_rows and not lake.has_file("fallback_items", run.run_id):
+        lake.append_query(connection, "fallback_items", query, name=run.run_id)
 
 
 def _stage(
@@ -166,28 +255,22 @@ def _stage(
     lake: Lake,
     run: RunRecord,
     forecasts: Forecasts,
-    lower_bound: float | None,
+    rows: str,
+    parameters: Mapping[str, Any],
 ) -> StagedFile:
     """Write the run's rows to a file of the lake that no reader sees yet."""
-    parameters: dict[str, Any] = {
-        "run_id": run.run_id,
-        "model_id": run.model_id,
-        "cutoff": run.cutoff_date,
-    }
-    if forecasts.rows is not None:
-        parameters["rows"] = str(forecasts.rows)
-        rows = _dbt_rows("$rows") if forecasts.is_rounded else _computed_rows(lower_bound)
-    else:
-        parameters |= {"n": run.prediction_length, "answers": str(forecasts.answers)}
-        rows = _answered_rows(lower_bound)
+    parameters = {**parameters, "run_id": run.run_id, "model_id": run.model_id}
     if forecasts.fallback is not None:
         parameters["fallback"] = str(forecasts.fallback)
         rows = f"""
-            select * from ({rows})
-            where item_id in (select item_id from forecast_by_model)
+            with others as (
+                select item_id from fallback_items
+                union
+                select item_id from ended_items
+            )
+            select * from ({rows}) where item_id not in (select item_id from others)
             union all
-            {_dbt_rows("$fallback")}
-            where item_id not in (select item_id from forecast_by_model)
+            {_dbt_rows("$fallback")} where item_id in (select item_id from others)
         """
     return lake.stage_query(
         connection,
@@ -282,24 +365,48 @@ def _measure(
     connection: duckdb.DuckDBPyConnection, lake: Lake, run: RunRecord, listing: Path
 ) -> LandedRun:
     """Count the landed rows, and list the fallback's series beside the run's logs."""
-    path = str(lake.file("forecasts", run.run_id))
     row = connection.execute(
         """
         select
             count(distinct item_id),
             count(*),
-            list(distinct item_id order by item_id) filter (
-                where item_id not in (select item_id from forecast_by_model)
-                and item_id not in (select item_id from ended_items)
-            ),
             count(distinct item_id) filter (where item_id in (select item_id from ended_items))
         from read_parquet(?)
         """,
-        [path],
+        [str(lake.file("forecasts", run.run_id))],
     ).fetchone()
     assert row is not None
-    n_items, n_rows, fallback = row[0], row[1], row[2] or []
-    if fallback:
-        listing.parent.mkdir(parents=True, exist_ok=True)
-        listing.write_text("item_id\n" + "\n".join(fallback) + "\n", encoding="utf-8")
-    return LandedRun(n_items, len(fallback), n_rows, tuple(fallback[:N_NAMED]), row[3])
+    n_items, n_rows, n_ended = row
+    if not lake.has_file("fallback_items", run.run_id):
+        return LandedRun(n_items, 0, n_rows, n_ended_items=n_ended)
+    landed = str(lake.file("fallback_items", run.run_id))
+    named = connection.execute(
+        """
+        select
+            list(item_id order by item_id),
+            coalesce(list(item_id order by item_id) filter (where reason = 'implausible'), [])
+        from read_parquet(?)
+        """,
+        [landed],
+    ).fetchone()
+    assert named is not None
+    fallback, implausible = named
+    listing.parent.mkdir(parents=True, exist_ok=True)
+    connection.execute(
+        f"""
+        copy (
+            select item_id, reason, largest_forecast, largest_plausible from read_parquet(?)
+            order by item_id
+        ) to {quoted_text(str(listing))} (format csv, header)
+        """,
+        [landed],
+    )
+    return LandedRun(
+        n_items,
+        len(fallback),
+        n_rows,
+        tuple(fallback[:N_NAMED]),
+        n_ended,
+        len(implausible),
+        tuple(implausible[:N_NAMED]),
+    )

@@ -21,13 +21,13 @@ from typing import Any
 from salescast.errors import RunError, UserError
 from salescast.forecaster import Forecaster, StopJob, open_forecaster
 from salescast.lake import Lake, open_lake, sortable_id, utc_naive
-from salescast.recipes import Context, Model, find_recipe, not_yet, steps_of
+from salescast.recipes import SNAIVE, Context, Model, find_recipe, not_yet, steps_of
 from salescast.recipes.catalogue import read_models
 from salescast.settings import Settings
 from salescast.warehouse import Warehouse, open_warehouse
 from salescast.warehouse.landed import landed_until_sql
 from salescast.week.batch import Batch, CutoffRequest, RunRecord, code_version, run_id_of
-from salescast.week.export import RunFiles
+from salescast.week.export import RunFiles, export_plausible_range
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,10 @@ def _do_step(week: Week, name: str, run: RunRecord) -> None:
             _check_needed(week, context.needed)
         if step is recipe.steps[0]:
             run.data_hash = batch.record.data_hash
+            if run.model_id != SNAIVE:
+                export_plausible_range(
+                    context.warehouse, run.cutoff_date, context.files.plausible_range
+                )
         return step.do(context, run)
 
     _do(week, name, act, run)

@@ -341,3 +341,11 @@ def test_settings_come_from_the_platform(
 def test_a_setting_out_of_range_is_refused_by_name(variables: dict[str, str]) -> None:
     with pytest.raises(ContractError, match=list(variables)[-1]):
         ServerSettings.from_environment(variables)
+
+
+def test_a_series_without_an_observation_is_answered_from_its_categories(server: Server) -> None:
+    line = {"start": "2024-10-11", "cat": [0, 5], "dynamic_feat": [[0.1, 0.2, 0.3]], "target": []}
+    answer = server.invoke(json.dumps({"instances": [line, *_inference_lines(2)]}).encode(), JSON)
+    assert answer.status == 200
+    assert len(answer.json()["predictions"]) == 3
+    assert len(answer.json()["predictions"][0]["mean"]) == 3

@@ -178,6 +178,22 @@ class FakeWarehouse:
         self.world.tick()
         return len(rows)
 
+    def export_plausible_range(self, cutoff: date, to: Path) -> int:
+        self._need(cutoff)
+        self.world.work("export_plausible_range", str(cutoff))
+        rows = [
+            {
+                "item_id": item,
+                "highest_sales": 5.0,
+                "largest_plausible": 50.0,
+                "chain_largest_plausible": 100.0,
+                "chain_least_plausible": 0.1,
+            }
+            for item in ITEMS
+        ]
+        pq.write_table(pa.Table.from_pylist(rows), to)
+        return len(rows)
+
     def publish(self) -> Path:
         self.world.work("publish")
         self.world.tick()

@@ -174,7 +174,11 @@ def test_series_without_a_record_get_the_naive_rows_under_this_run(work: Work) -
     assert {row["model_id"] for row in rows} == {"deepar"}
     assert work.rows("1:a")[0]["mean"] == 10
     listing = work.files.work / "fallback_items.csv"
-    assert listing.read_text().split() == ["item_id", "1:new", "2:new"]
+    assert listing.read_text().split() == [
+        "item_id,reason,largest_forecast,largest_plausible",
+        "1:new,not_forecast,,",
+        "2:new,not_forecast,,",
+    ]
 
 
 def test_a_sql_run_lands_the_rows_of_its_relation_unchanged(work: Work) -> None:

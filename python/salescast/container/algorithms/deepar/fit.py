@@ -19,7 +19,9 @@ from salescast.container.algorithms.deepar.network import (
     TrainedModel,
     build_network,
     stock_lags,
+    unroll,
 )
+from salescast.container.algorithms.deepar.scale import fit_category_scales
 from salescast.container.algorithms.deepar.series import (
     FeatureRules,
     Float32Array,
@@ -91,6 +93,7 @@ def make_job(records: Sequence[Record], settings: Hyperparameters, summary: Summ
         past_length=config.past_length,
         window=settings.training_window,
         weights=_weights(usable, settings.sampling),
+        category_scales=config.category_scales,
     )
     n_batches = settings.num_batches_per_epoch or max(
         10, math.ceil(len(usable) / settings.mini_batch_size)
@@ -119,14 +122,15 @@ def _configure(
     scales: tuple[float, ...] = ()
     if summary.num_dynamic_feat:
         means, scales = feature_statistics(records)
-    absolute = np.concatenate([np.abs(record.target) for record in records])
+    categories = fit_category_scales(records, summary.cardinality, settings.context_length)
     return ModelConfig(
         hyperparameters=settings,
         cardinality=summary.cardinality,
         ignores_cat=settings.cardinality == "ignore",
         ignores_dynamic_feat=settings.num_dynamic_feat == "ignore",
         weekday=summary.weekday,
-        default_scale=float(np.nanmean(absolute)),
+        default_scale=categories.overall,
+        category_factors=categories.factors,
         lags=settings.lags or stock_lags(settings.time_freq),
         rules=FeatureRules(
             time_freq=settings.time_freq,
@@ -342,7 +346,10 @@ class _Trainer:
         """Mean negative log-likelihood of the observed points of context and window."""
         past_target = torch.from_numpy(windows.past_target)
         future_target = torch.from_numpy(windows.future_target)
-        params, scale, _, _, _ = self._network.unroll_lagged_rnn(
+        params, scale, _, _, _ = unroll(
+            self._network,
+            self._settings.likelihood,
+            torch.from_numpy(windows.unobserved_scale),
             feat_static_cat=torch.from_numpy(windows.cat),
             feat_static_real=torch.zeros((len(windows.cat), 1)),
             past_time_feat=torch.from_numpy(windows.past_features),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import hashlib
 import json
@@ -28,13 +29,17 @@ from gluonts.torch.model.deepar.module import DeepARModel
 
 from salescast.container.algorithm import ModelInputs
 from salescast.container.algorithms.deepar.hyperparameters import Hyperparameters
+from salescast.container.algorithms.deepar.scale import CategoryScales, cold_scales
 from salescast.container.algorithms.deepar.series import FeatureRules
 from salescast.container.errors import ContractError
 from salescast.container.records import FloatArray, Record
 
 CONFIG_FILE = "model_algo-1-config.json"
 WEIGHTS_FILE = "model_algo-1-weights.npz"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+FIRST_FORMAT_VERSION = 1
+"""The oldest format that can be read; it has no factors of categories."""
+MINIMUM_SCALE = 1e-10
 SERIES_PER_BATCH = 16
 
 _OUTPUTS: dict[str, type[DistributionOutput]] = {
@@ -56,7 +61,8 @@ class ModelConfig:
         ignores_cat: Whether cat was switched off, so that records may still carry it.
         ignores_dynamic_feat: The same for dynamic_feat.
         weekday: Weekday on which weekly series start.
-        default_scale: Mean absolute value of the training targets, for an unobserved context.
+        default_scale: Mean absolute value of the training targets.
+        category_factors: How much larger or smaller series of each code are, by position of cat.
         lags: Lags fed to the network.
         rules: How features are made.
     """
@@ -69,6 +75,12 @@ class ModelConfig:
     default_scale: float
     lags: tuple[int, ...]
     rules: FeatureRules
+    category_factors: tuple[tuple[float, ...], ...] = ()
+
+    @property
+    def category_scales(self) -> CategoryScales:
+        """How large a series without any observation is."""
+        return CategoryScales(self.default_scale, self.category_factors)
 
     @property
     def past_length(self) -> int:
@@ -101,10 +113,51 @@ def build_network(config: ModelConfig) -> DeepARModel:
         dropout_rate=settings.dropout_rate if settings.num_layers > 1 else 0.0,
         distr_output=_OUTPUTS[settings.likelihood](),
         lags_seq=list(config.lags),
-        # Values in [0, 1] must stay there.
-        scaling=settings.likelihood != "beta",
+        scaling=_is_scaled(settings.likelihood),
         default_scale=config.default_scale,
     )
+
+
+class _ContextScaler:
+    """The mean absolute value of a context, and a given scale where nothing is observed in it."""
+
+    def __init__(self, unobserved: torch.Tensor) -> None:
+        self._unobserved = unobserved
+
+    def __call__(
+        self, data: torch.Tensor, observed_indicator: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        n_observed = observed_indicator.sum(-1, keepdim=True)
+        mean = (data * observed_indicator).abs().sum(-1, keepdim=True) / n_observed.clamp(min=1)
+        scale = torch.where(n_observed > 0, mean, self._unobserved).clamp(min=MINIMUM_SCALE)
+        return data / scale, torch.zeros_like(scale), scale
+
+
+def unroll(
+    network: DeepARModel, likelihood: str, unobserved_scale: torch.Tensor, **inputs: torch.Tensor
+) -> tuple[tuple[torch.Tensor, ...], torch.Tensor, torch.Tensor, torch.Tensor, list[torch.Tensor]]:
+    """Unroll GluonTS's network over its inputs, each series in its own scale.
+
+    Args:
+        network: The network.
+        likelihood: What it was built for.
+        unobserved_scale: Series by 1: scale of those without an observation in their context.
+        inputs: What GluonTS's unroll_lagged_rnn takes.
+
+    Returns:
+        Parameters of the distribution, scale, output, static features and state.
+    """
+    if _is_scaled(likelihood):
+        # A copy shares the weights; another thread may unroll the same network.
+        network = copy.copy(network)
+        network.scaler = _ContextScaler(unobserved_scale)
+    params, scale, output, static, state = network.unroll_lagged_rnn(**inputs)
+    return params, scale, output, static, list(state)
+
+
+def _is_scaled(likelihood: str) -> bool:
+    # Values in [0, 1] must stay there.
+    return likelihood != "beta"
 
 
 @dataclass(frozen=True)
@@ -149,7 +202,7 @@ def load_model(model_dir: Path) -> TrainedModel:
     try:
         fields = json.loads((model_dir / CONFIG_FILE).read_bytes())
         version = fields.pop("format_version")
-        if version != FORMAT_VERSION:
+        if version not in range(FIRST_FORMAT_VERSION, FORMAT_VERSION + 1):
             raise ContractError(f"{CONFIG_FILE}: format {version} is not known to this program")
         config = _config_of(fields)
         with np.load(model_dir / WEIGHTS_FILE, allow_pickle=False) as weights:
@@ -180,6 +233,7 @@ def _network_of(
 
 def _config_of(fields: dict[str, Any]) -> ModelConfig:
     settings, rules = fields.pop("hyperparameters"), fields.pop("rules")
+    fields["category_factors"] = list(map(tuple, fields.get("category_factors", ())))
     return ModelConfig(
         **_tuples(fields),
         hyperparameters=Hyperparameters(**_tuples(settings)),
@@ -265,8 +319,11 @@ class _Unroll:
         self._n_series, self._n_samples = len(records), num_samples
         self._horizon = self._settings.prediction_length
         self._time_features = inputs["future_time_feat"]
-        params, scale, _, static, state = self._network.unroll_lagged_rnn(
-            **{**inputs, "future_time_feat": self._time_features[:, :1]}
+        params, scale, _, static, state = unroll(
+            self._network,
+            self._settings.likelihood,
+            _unobserved_scales(model.config, records),
+            **{**inputs, "future_time_feat": self._time_features[:, :1]},
         )
         self._scale, self._static = scale, static
         self._past = inputs["past_target"] / scale
@@ -357,6 +414,12 @@ def _history(config: ModelConfig, records: Sequence[Record]) -> dict[str, torch.
         "past_observed_values": torch.from_numpy(observed),
         "future_time_feat": torch.from_numpy(features[:, context_length:]),
     }
+
+
+def _unobserved_scales(config: ModelConfig, records: Sequence[Record]) -> torch.Tensor:
+    """The scale of each record, should its context hold no observation: series by 1."""
+    n_points = config.hyperparameters.context_length
+    return torch.from_numpy(cold_scales(records, n_points, config.category_scales)[:, None])
 
 
 class _Noise:

@@ -20,6 +20,7 @@ from gluonts.time_feature import (
     week_of_year,
 )
 
+from salescast.container.algorithms.deepar.scale import CategoryScales, last_scale
 from salescast.container.records import FloatArray, Record
 
 Float32Array = npt.NDArray[np.float32]
@@ -104,7 +105,10 @@ def feature_statistics(records: Sequence[Record]) -> tuple[tuple[float, ...], tu
 
 @dataclass(frozen=True)
 class Windows:
-    """A batch of training windows; series by step, features last."""
+    """A batch of training windows; series by step, features last.
+
+    `unobserved_scale` is series by 1: the scale of those without an observation in their context.
+    """
 
     cat: npt.NDArray[np.int64]
     past_target: Float32Array
@@ -113,6 +117,7 @@ class Windows:
     future_target: Float32Array
     future_observed: Float32Array
     future_features: Float32Array
+    unobserved_scale: Float32Array
 
 
 class WindowSampler:
@@ -132,6 +137,7 @@ class WindowSampler:
         past_length: int,
         window: int,
         weights: FloatArray,
+        category_scales: CategoryScales,
     ) -> None:
         """Pad the records, which must have at least `window` points each.
 
@@ -143,6 +149,7 @@ class WindowSampler:
             past_length: context_length and the longest lag.
             window: Points after the context.
             weights: How often each series is drawn, relative to the others.
+            category_scales: How large a series is that no point of is known yet.
         """
         self._context_length = context_length
         self._past_length = past_length
@@ -158,6 +165,9 @@ class WindowSampler:
             self._observed[row, inside] = ~np.isnan(record.target)
         self._cat = np.array(
             [record.cat if use_cat else (0,) for record in records], dtype=np.int64
+        )
+        self._category_scale = np.array(
+            [category_scales.of(record.cat) for record in records], dtype=np.float32
         )
         # A window without any point before it says nothing about its scale.
         self._first_start = np.minimum(lengths - window, 1)
@@ -183,7 +193,23 @@ class WindowSampler:
             future_target=target[:, self._past_length :],
             future_observed=observed[:, self._past_length :],
             future_features=features[:, self._context_length :],
+            unobserved_scale=self._unobserved_scale(
+                rows, starts, observed[:, self._past_length - self._context_length :]
+            ),
         )
+
+    def _unobserved_scale(
+        self, rows: npt.NDArray[np.int64], starts: npt.NDArray[np.int64], observed: Float32Array
+    ) -> Float32Array:
+        """What stands for the scale of windows whose context, the first of `observed`, is empty."""
+        scale = self._category_scale[rows]
+        for window in np.flatnonzero(~observed[:, : self._context_length].any(axis=1)):
+            row, end = rows[window], starts[window] + self._past_length
+            known = self._target[row, :end][self._observed[row, :end] > 0]
+            own = last_scale(known, self._context_length)
+            if own is not None:
+                scale[window] = own
+        return scale[:, None]
 
 
 def _distinct_features(

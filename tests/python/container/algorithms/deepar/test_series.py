@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from salescast.container.algorithms.deepar.scale import CategoryScales
 from salescast.container.algorithms.deepar.series import (
     FeatureRules,
     Windows,
@@ -62,6 +63,7 @@ def a_sampler(**changes: Any) -> WindowSampler:
         "past_length": PAST,
         "window": WINDOW,
         "weights": np.ones(len(RECORDS)),
+        "category_scales": CategoryScales(1.0),
     }
     return WindowSampler(RECORDS, RULES, **(values | changes))
 
