@@ -57,6 +57,9 @@ endif
 demo: install ## simulate a chain, forecast it, show the accuracy and write a report
 	SALESCAST_HOME=$${SALESCAST_HOME:-var/demo} $(BIN)/salescast demo
 
+# The local AWS's own tests belong to `make test` where something of theirs has changed; CI and `make test-long` run them always.
+OF_LOCAL_AWS := packages/local-aws requirements.lock pyproject.toml
+LOCAL_AWS_TESTS = $(shell scripts/is_changed.sh $(OF_LOCAL_AWS) && echo packages/local-aws/tests)
 FAST := not (athena or sagemaker or dbt or torch or slow)
 PYTEST := $(BIN)/pytest
 # Two processes; what shares a server or a home stays in one of them (tests/python/conftest.py says what).
@@ -69,7 +72,8 @@ check: install ## the loop: style, static types, and the tests that need neither
 
 test: install ## all tests, the SQL that Athena gets, dbt on an empty home
 	$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint lint-athena types dbt
-	$(PYTEST) $(PARALLEL)
+	$(PYTEST) $(PARALLEL) tests/python $(LOCAL_AWS_TESTS)
+	@$(if $(LOCAL_AWS_TESTS),,echo "left out: packages/local-aws/tests, as nothing of $(OF_LOCAL_AWS) has changed; make test-long runs them")
 
 test-unit: install ## the tests of make check
 	$(FAST_TESTS)
