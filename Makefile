@@ -57,10 +57,14 @@ endif
 demo: install ## simulate a chain, forecast it, show the accuracy and write a report
 	SALESCAST_HOME=$${SALESCAST_HOME:-var/demo} $(BIN)/salescast demo
 
+# The local AWS's own tests belong to `make test` where something of theirs has changed; CI and `make test-long` run them always.
+OF_LOCAL_AWS := packages/local-aws requirements.lock pyproject.toml
+LOCAL_AWS_TESTS = $(shell scripts/is_changed.sh $(OF_LOCAL_AWS) && echo packages/local-aws/tests)
 FAST := not (athena or sagemaker or dbt or torch or slow)
 PYTEST := $(BIN)/pytest
-# Only these in two processes: the others share servers and homes, and use both cores by themselves.
-FAST_TESTS := $(PYTEST) --numprocesses 2 --dist loadfile -m "$(FAST)" \
+# Two processes; what shares a server or a home stays in one of them (tests/python/conftest.py says what).
+PARALLEL := --numprocesses 2 --dist loadfile --no-loadscope-reorder
+FAST_TESTS := $(PYTEST) $(PARALLEL) -m "$(FAST)" \
 	$(addprefix --ignore=tests/python/,on_athena on_sagemaker end_to_end)
 
 check: install ## the loop: style, static types, and the tests that need neither dbt, PyTorch nor a local AWS
@@ -68,14 +72,14 @@ check: install ## the loop: style, static types, and the tests that need neither
 
 test: install ## all tests, the SQL that Athena gets, dbt on an empty home
 	$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint lint-athena types dbt
-	$(FAST_TESTS)
-	$(PYTEST) -m "athena or sagemaker or dbt or torch or slow"
+	$(PYTEST) $(PARALLEL) tests/python $(LOCAL_AWS_TESTS)
+	@$(if $(LOCAL_AWS_TESTS),,echo "left out: packages/local-aws/tests, as nothing of $(OF_LOCAL_AWS) has changed; make test-long runs them")
 
 test-unit: install ## the tests of make check
 	$(FAST_TESTS)
 
 test-end-to-end: install dbt ## the tests that build a warehouse or train
-	$(PYTEST) -m "(dbt or torch or slow) and not (athena or sagemaker)"
+	$(PYTEST) $(PARALLEL) -m "(dbt or torch or slow) and not (athena or sagemaker)"
 
 test-sagemaker: install ## the tests on the local SageMaker
 	$(PYTEST) -m sagemaker

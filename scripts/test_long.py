@@ -25,6 +25,8 @@ SUITES = {
     "athena": ["tests/python/on_athena/test_builds.py", "tests/python/on_athena/test_equality.py"],
     "sagemaker": ["tests/python/on_sagemaker"],
     "properties": ["tests/python/test_contract_properties.py"],
+    # `make test` leaves it out where its folder is as it was.
+    "local-aws": ["packages/local-aws/tests"],
 }
 
 

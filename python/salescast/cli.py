@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import json
 import signal
-import sys
-import traceback
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 import click
 
-from salescast import __version__, commands
+from salescast import __version__, commands, failures
 from salescast.errors import SalescastError, UserError
 
 if TYPE_CHECKING:
@@ -42,41 +39,19 @@ class _Commands(click.Group):
             click.echo(f"Error: {error}", err=True)
             ctx.exit(error.exit_code)
         except (KeyboardInterrupt, click.Abort) as error:
-            # What goes on elsewhere tells so itself.
-            told_by_it = str(error) or "`salescast run --resume` goes on with a batch."
-            click.echo(f"Stopped. {told_by_it}", err=True)
+            # What goes on elsewhere, or was half done, tells so itself.
+            left = str(error) or failures.stopped(ctx.invoked_subcommand)
+            click.echo(f"Stopped. {left}".rstrip(), err=True)
             ctx.exit(1)
-        except (click.ClickException, click.exceptions.Exit):
+        except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
             raise
         except Exception as error:
-            if (told := _told_by_aws(error)) is not None:
+            if (told := failures.told(error, ctx.invoked_subcommand)) is not None:
                 click.echo(f"Error: {told}", err=True)
                 ctx.exit(told.exit_code)
             click.echo(f"Error: unexpected {type(error).__name__}: {error}", err=True)
-            click.echo(f"  where: {_keep_traceback()}", err=True)
+            click.echo(f"  where: {failures.keep_traceback(error)}", err=True)
             ctx.exit(1)
-
-
-def _told_by_aws(error: Exception) -> SalescastError | None:
-    """An error of boto3 in words that help; None for any other."""
-    if not any(each.__module__.startswith("botocore.") for each in type(error).__mro__):
-        return None
-    from salescast.aws import told
-
-    return told(error)  # type: ignore[arg-type]
-
-
-def _keep_traceback() -> str:
-    from salescast.settings import load_settings
-
-    with suppress(SalescastError, OSError):
-        log = load_settings().log_file
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("a", encoding="utf-8") as file:
-            file.write(f"{datetime.now(UTC).isoformat()} {' '.join(sys.argv)}\n")
-            file.write(traceback.format_exc() + "\n")
-        return str(log)
-    return traceback.format_exc()
 
 
 def _example(text: str) -> str:
@@ -442,14 +417,20 @@ def report(out: Path | None, target: str | None, as_json: bool) -> None:
 
 @cli.command(epilog=_example("salescast status --json"))
 @click.option(
-    "--last", type=int, default=10, show_default=True, metavar="N", help="Batches to show."
+    "--last",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="Batches to show.",
 )
 @_target_option
 @_json_option
 def status(last: int, target: str | None, as_json: bool) -> None:
     """Show the newest batches and their runs."""
     settings = _settings(target)
-    batches = commands.status(settings, last)
+    found = commands.status(settings, last)
+    batches = found.batches
     if as_json:
         _print_json(
             {
@@ -476,9 +457,12 @@ def status(last: int, target: str | None, as_json: bool) -> None:
                     }
                     for batch in batches
                 ],
+                "unreadable": [vars(problem) for problem in found.unreadable],
             }
         )
         return
+    for problem in found.unreadable:
+        click.echo(f"warning: {problem}", err=True)
     if not batches:
         click.echo(f"No batch in {settings.home} yet. Start one with `salescast run`.")
         return

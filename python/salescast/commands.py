@@ -7,9 +7,10 @@ are used.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
@@ -21,10 +22,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from salescast.ingest import IngestResult
+    from salescast.lake import Lake
     from salescast.marts.reader import Accuracy
     from salescast.prune import Removal
     from salescast.settings import Settings
-    from salescast.status import BatchStatus
+    from salescast.status import HomeStatus
     from salescast.warehouse import BuildResult
     from salescast.week.batch import Batch, BatchRecord, StepRecord
     from salescast.week.champion import Champion
@@ -126,11 +128,13 @@ def ingest(
         return progress.confirm(f"{asked}\nLand it?") or land_without_question(result)
 
     mapping = load_mapping(mapping_name, settings.project / "mappings")
-    with hold_locks(settings, f"salescast ingest {source}", take=take_lock):
+    lake = open_lake(settings)
+    command = f"salescast ingest {source}"
+    with hold_locks(settings, command, take=take_lock), _telling_what_landed(lake):
         result = land(
             source,
             mapping,
-            open_lake(settings),
+            lake,
             decide=decide,
             on_progress=progress.update,
             memory_limit=settings.memory_limit,
@@ -205,6 +209,23 @@ def check(
                 problem = str(error)
             statuses, months = warehouse.judged()
     return Checked(result, statuses, months, problem)
+
+
+@contextmanager
+def _telling_what_landed(lake: Lake) -> Iterator[None]:
+    """Have an interrupt say so where it came after the delivery had landed."""
+    from salescast.lake import sortable_id
+
+    begun = sortable_id(datetime.now(UTC))
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        # Ids of deliveries sort by time, and nobody else lands while the lock is held.
+        if lake.names("raw_loads")[-1:] < [begun]:
+            raise
+        raise KeyboardInterrupt(
+            "The delivery had landed already: nothing is left to do."
+        ) from error
 
 
 def retract(
@@ -400,8 +421,8 @@ def report(settings: Settings, out: Path | None = None) -> Path:
     )
 
 
-def status(settings: Settings, last: int = 10) -> list[BatchStatus]:
-    """The last batches of the home, the newest first."""
+def status(settings: Settings, last: int = 10) -> HomeStatus:
+    """The last batches of the home, the newest first; a record that is broken stops no other."""
     from salescast.status import read_status
 
     return read_status(settings.batches, last)
@@ -536,13 +557,13 @@ def demo(
 
 def _model_for_demo(settings: Settings, progress: CommandProgress) -> str:
     from salescast.forecaster import open_forecaster
-    from salescast.recipes import SNAIVE
+    from salescast.recipes import SNAIVE, needed_libraries
     from salescast.recipes.catalogue import DEEPAR, read_models
 
     try:
-        forecaster = open_forecaster(settings)
-        forecaster.check_ready()
         deepar = read_models(settings.project / "models.toml")[DEEPAR]
+        forecaster = open_forecaster(settings)
+        forecaster.check_ready(needed_libraries([deepar]))
         forecaster.check_model(DEEPAR, deepar.settings.get("extensions", {}))
     except UserError as error:
         progress.say(f"Without DeepAR: {error}")

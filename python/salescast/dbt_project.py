@@ -60,7 +60,7 @@ def read_project(folder: Path) -> dict[str, Any]:
     path = folder / DBT_PROJECT
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         raise UserError(
             f"The dbt project cannot be read: {error}",
             where=str(path),

@@ -17,14 +17,16 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from salescast.errors import UserError
 from salescast.lake import Lake, utc_naive
-from salescast.week.batch import batch_folders, read_record
+from salescast.week.batch import RECORD, batch_folders, read_record
 
 if TYPE_CHECKING:
     from salescast.s3 import Prefix
     from salescast.settings import Settings
 
-_RECORDS = {"batch.json", ".batch.json"}
+# The record, and what a killed command leaves of one that it was about to write.
+_KEPT = {RECORD, f".{RECORD}.part"}
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,12 @@ def find_old_batches(batches: Path, lake: Lake, before: datetime) -> list[OldBat
     found = []
     own = set()
     for folder in batch_folders(batches):
-        record = read_record(folder)
+        try:
+            record = read_record(folder)
+        except UserError:
+            # Nobody knows whether it is finished; `salescast status` tells it.
+            own.add(folder.name)
+            continue
         # A copy of a batch's folder, which somebody made by hand, is nobody's to clear.
         if record.batch_id != folder.name:
             continue
@@ -121,7 +128,7 @@ def _folders(batches: Collection[Path]) -> list[Removal]:
     removals = []
     for batch in batches:
         for path in sorted(batch.iterdir()):
-            if path.name in _RECORDS:
+            if path.name in _KEPT:
                 continue
             files = [file for file in [path, *path.rglob("*")] if file.is_file()]
             n_bytes = sum(file.stat().st_size for file in files)

@@ -164,7 +164,8 @@ class Settings(BaseSettings):
 
     def _project_var(self, name: str) -> int:
         project = self.project
-        value = (read_project(project).get("vars") or {}).get(name)
+        variables = read_project(project).get("vars")
+        value = variables.get(name) if isinstance(variables, dict) else None
         if not isinstance(value, int):
             raise UserError(
                 f"The dbt project has no whole number for its var {name}.",
@@ -234,6 +235,13 @@ def _check_places(settings: Settings) -> None:
     """Refuse a lake that the target cannot read, and places that are none or no own ones."""
     on_s3 = settings.lake_uri.startswith(S3)
     if settings.target == "dev":
+        if found := [sign for sign in "?#" if sign in str(settings.home)]:
+            raise UserError(
+                f"The path of the home has a {found[0]} in it, which dbt-duckdb takes for a part "
+                "of an address.",
+                where=f"SALESCAST_HOME={settings.home}",
+                fix="Name another folder, or rename this one.",
+            )
         if settings.sagemaker_staging is not None:
             _check_are_places({"SALESCAST_STAGING": settings.sagemaker_staging_uri})
         if on_s3:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from salescast.errors import SalescastError
 from salescast.recipes import steps_of
 from salescast.week.batch import BatchRecord, RunRecord, batch_folders, read_record
 
@@ -27,22 +28,32 @@ class BatchStatus:
     last_error: str | None
 
 
-def read_status(batches: Path, last: int) -> list[BatchStatus]:
-    """The last batches, the newest first.
+@dataclass(frozen=True)
+class HomeStatus:
+    """The batches of a home, the newest first, and what is wrong with those that are left out."""
+
+    batches: Sequence[BatchStatus]
+    unreadable: Sequence[SalescastError] = ()
+
+
+def read_status(batches: Path, last: int) -> HomeStatus:
+    """Where the last batches stand.
 
     Args:
         batches: Folder of the home's batches.
         last: The most to read.
     """
-    records = [read_record(folder) for folder in batch_folders(batches)[-last:]]
-    return [
-        BatchStatus(
-            record,
-            [RunStatus(run, _next_step(record, run)) for run in record.runs],
-            _last_error(record),
-        )
-        for record in reversed(records)
-    ]
+    found: list[BatchStatus] = []
+    unreadable: list[SalescastError] = []
+    for folder in reversed(batch_folders(batches)[-last:]):
+        try:
+            record = read_record(folder)
+        except SalescastError as error:
+            unreadable.append(error)
+            continue
+        runs = [RunStatus(run, _next_step(record, run)) for run in record.runs]
+        found.append(BatchStatus(record, runs, _last_error(record)))
+    return HomeStatus(found, unreadable)
 
 
 def _next_step(record: BatchRecord, run: RunRecord) -> str | None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import signal
 from collections import Counter
 from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from support.s3_server import S3Server, running_s3_server
 
@@ -28,13 +31,64 @@ LANE_OF_FOLDER = {
 """The mark that all tests of a folder have, by what they need; others carry theirs in the file."""
 
 
+ONE_PROCESS = (
+    "tests/python/on_athena",
+    "tests/python/on_sagemaker",
+    "packages/local-aws/tests/sagemaker_jobs",
+    "tests/python/marts",
+)
+"""Folders whose files share servers or homes: with pytest-xdist one process has all of a folder."""
+
+BEGUN_FIRST = (
+    "on_athena",
+    "on_sagemaker",
+    "test_contract_properties",
+    "docs/test_blocks",
+    "end_to_end/test_chain_with_deepar",
+    "end_to_end/test_untidy_sales",
+    "end_to_end/test_trained_model",
+    "end_to_end/test_little_or_bad_input",
+    "test_commands",
+    "test_wheel",
+)
+"""Groups of a minute and more, the longest first, so that two processes end at nearly one time."""
+
+
+def group_of(path: Path) -> str:
+    """What stays in one process: a file, or a folder whose files share something.
+
+    Args:
+        path: A test file, from the root of the repository.
+    """
+    shared = (folder for folder in ONE_PROCESS if path.is_relative_to(folder))
+    return next(shared, str(path.with_suffix(""))).removeprefix("tests/python/")
+
+
+class ByGroup(LoadFileScheduling):
+    """Gives each process a group of tests at a time."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(Path(nodeid.split("::", 1)[0]))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByGroup | None:
+    """With `--dist loadfile` a group takes the place of a file."""
+    return ByGroup(config, log) if config.getoption("dist") == "loadfile" else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark the tests of folders that need one thing."""
+    """Mark tests by the one thing that their folder needs; put the longest groups first."""
+    order = {name: n for n, name in enumerate(BEGUN_FIRST)}
+    rank = {}
     for item in items:
         path = item.path.relative_to(config.rootpath)
+        rank[item] = order.get(group_of(path), len(order))
         for folder, lane in LANE_OF_FOLDER.items():
             if path.is_relative_to(folder):
                 item.add_marker(lane)
+    # As a process of pytest-xdist.
+    if hasattr(config, "workerinput"):
+        items.sort(key=rank.__getitem__)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -165,17 +165,6 @@ def test_an_unexpected_error_is_kept_in_the_log(
     assert "Traceback" in log.read_text()
 
 
-def test_an_interrupt_tells_how_to_go_on(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    put_batch(home)
-    monkeypatch.setattr("salescast.status.read_record", interrupt)
-    result = call("status")
-    assert result.exit_code == 1
-    assert "salescast run --resume" in result.stderr
-
-
 def test_a_resume_of_a_finished_batch_says_so(home: Path) -> None:
     put_batch(home, "20261121t000000-ab12")
     put_batch(home, "20261122t000000-ab12", status="done")

@@ -131,12 +131,12 @@ def test_a_batch_goes_on_in_the_same_process(
     settings, earlier, _ = finished
     with pytest.raises(KeyboardInterrupt):
         commands.start(settings, NAIVE, progress=Recorder(interrupt_at="resolve"))
-    stopped, before = commands.status(settings)
+    stopped, before = commands.status(settings).batches
     assert before.record == earlier.record
     assert [each.next_step for each in before.runs] == [None, None]
     assert stopped.record.status == "unfinished"
     assert [each.next_step for each in stopped.runs] == ["export", "export"]
-    assert commands.status(settings, 1) == [stopped]
+    assert commands.status(settings, 1).batches == [stopped]
 
     done = commands.step(settings, "export").done
     assert [attempt.step for attempt in done] == ["export", "export"]
@@ -148,7 +148,7 @@ def test_a_batch_goes_on_in_the_same_process(
     assert result.carried_out
     assert result.record.batch_id == stopped.record.batch_id
     assert result.record.status == "done"
-    assert [each.record.status for each in commands.status(settings)] == ["done", "done"]
+    assert [each.record.status for each in commands.status(settings).batches] == ["done", "done"]
     assert capfd.readouterr() == ("", "")
 
 
@@ -176,7 +176,7 @@ def test_a_champion_is_chosen_and_taken_back(empty: Settings) -> None:
 
 
 def test_a_command_without_a_batch_or_marts_says_so(empty: Settings) -> None:
-    assert commands.status(empty) == []
+    assert commands.status(empty).batches == []
     for call in (lambda: commands.resume(empty), lambda: commands.step(empty, "train")):
         with pytest.raises(UserError, match="no batch in this home"):
             call()

@@ -17,7 +17,7 @@ LAYERS = [
         "the ground: errors, settings, processes, AWS",
         [
             *("", "errors", "settings", "child", "aws", "s3", "files", "sql_text", "quantiles"),
-            *("problems", "mapping", "progress", "console", "dbt_project", "project_files"),
+            *("disk", "problems", "mapping", "progress", "console", "dbt_project", "project_files"),
         ],
     ),
     ("the program that a container runs", ["deepar", "container"]),
@@ -39,7 +39,7 @@ LAYERS = [
             "init_project",
         ],
     ),
-    ("options and printing", ["cli", "__main__"]),
+    ("options and printing", ["cli", "failures", "__main__"]),
 ]
 """Layers with their modules, `week` being all of the folder that no other line names.
 

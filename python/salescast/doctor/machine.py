@@ -14,10 +14,13 @@ from importlib import metadata
 from pathlib import Path
 
 from salescast.dbt_project import version_problem
+from salescast.disk import NEEDS_HOME
 from salescast.doctor.check import Check, Outcome, failed, not_checked, ok, warning
 from salescast.errors import UserError
 from salescast.forecaster import open_forecaster
 from salescast.lake.lock import lock_owner
+from salescast.recipes import needed_libraries
+from salescast.recipes.catalogue import read_models
 from salescast.settings import Settings
 
 _TOLD = {
@@ -38,9 +41,9 @@ def machine_checks(settings: Settings) -> list[Check]:
         Check("versions", partial(_versions, settings.target)),
         Check("dbt project", partial(_project, settings)),
         Check("home", partial(_home, settings.home)),
-        Check("lock of the home", partial(_lock, settings.home)),
+        Check("lock of the home", partial(_lock, settings.home), needs=("home",)),
         Check("memory", partial(_memory, settings.memory_limit)),
-        Check("forecaster", partial(_forecaster, settings)),
+        Check("forecaster", partial(_forecaster, settings), needs=("dbt project",)),
         *(Check(name, partial(_duckdb_file, path)) for name, path in files.items()),
     ]
 
@@ -93,18 +96,17 @@ def _project(settings: Settings) -> Outcome:
 
 def _home(home: Path) -> Outcome:
     """Write into the home, or see whether it could be made; look for room on its disk."""
-    place = next(folder for folder in (home, *home.parents) if folder.exists())
     try:
+        place = next(folder for folder in (home, *home.parents) if folder.exists())
+        # Rights alone do not say what a system takes: what is made here goes at once.
         if place == home:
             with tempfile.TemporaryFile(dir=home) as probe:
                 probe.write(b"probe\n")
-        elif not os.access(place, os.W_OK | os.X_OK):
-            raise PermissionError(f"{place} may not be written to")
+        else:
+            with tempfile.TemporaryDirectory(dir=place, prefix=".salescast-"):
+                pass
     except OSError as error:
-        return failed(
-            f"{home} cannot be written to: {error.strerror or error}",
-            "Set SALESCAST_HOME to a folder that this user may write, or free its disk.",
-        )
+        return failed(f"{home} cannot be written to: {error.strerror or error}", NEEDS_HOME)
     free = shutil.disk_usage(place).free
     found = f"{home}{'' if place == home else ' (made when needed)'}, {free / 1e9:,.1f} GB free"
     if free < _LEAST_FREE_DISK:
@@ -133,7 +135,7 @@ def _is_held(home: Path) -> bool:
     try:
         with (home / "lock").open("rb") as handle:
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     except BlockingIOError:
         return True
@@ -155,10 +157,11 @@ def _memory(limit: str) -> Outcome:
 
 
 def _forecaster(settings: Settings) -> Outcome:
-    """Ask the forecaster whether a job could start; SQL models need none."""
+    """Ask the forecaster whether a job of models.toml could start; SQL models need none."""
+    models = read_models(settings.project / "models.toml")
     forecaster = open_forecaster(settings)
     try:
-        forecaster.check_ready()
+        forecaster.check_ready(needed_libraries(models.values()))
     except UserError as error:
         # Without the libraries of the local one, SQL models run all the same.
         tell = failed if settings.forecaster == "sagemaker" else warning

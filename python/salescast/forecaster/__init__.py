@@ -135,8 +135,11 @@ class Forecaster(Protocol):
             UserError: The table of prices is missing or broken.
         """
 
-    def check_ready(self) -> None:
+    def check_ready(self, libraries: Sequence[str] = ()) -> None:
         """Refuse early if no job could start.
+
+        Args:
+            libraries: What the jobs import, where they run on this machine.
 
         Raises:
             UserError: Something must be installed or set first.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from salescast import __version__
+from salescast import __version__, disk
 from salescast.child import Progress, run_child
 from salescast.container.errors import ContractError
 from salescast.container.packing import pack_model, unpack_model
@@ -61,19 +61,19 @@ class LocalForecaster:
         """Program with its version, kept with each trained model."""
         return f"salescast.deepar {__version__}"
 
-    def check_ready(self) -> None:
-        """Refuse early if the libraries of the extra `deepar` are missing.
+    def check_ready(self, libraries: Sequence[str] = ()) -> None:
+        """Refuse early if a library that the jobs import is missing.
 
         Raises:
-            UserError: torch or gluonts is not installed.
+            UserError: One is not installed.
         """
-        missing = [name for name in ("torch", "gluonts") if not importlib.util.find_spec(name)]
+        missing = [name for name in libraries if not importlib.util.find_spec(name)]
         if missing:
             raise UserError(
-                f"DeepAR needs {' and '.join(missing)}, which this environment does not have.",
+                f"Training needs {' and '.join(missing)}, which this environment does not have.",
                 where=sys.prefix,
-                fix="Install the extra: pip install 'salescast[deepar]'; or run without it: "
-                "--model snaive_52.",
+                fix="Install what is missing (DeepAR's: pip install 'salescast[deepar]'), or run "
+                "without it: --model snaive_52.",
             )
 
     def limits(self, use: Use) -> Limits | None:
@@ -217,6 +217,8 @@ class LocalForecaster:
             if paths.failure.is_file()
             else _last_line(log) or "the program gave no reason"
         )
+        if disk.is_full(reason):
+            raise disk.full(paths.root, "go on with `salescast run --resume`")
         raise RunError(
             f"{task} failed (exit status {status}): {reason}",
             where=str(log),

@@ -9,7 +9,6 @@ a copy of each that was read or written here; what exists is what S3 lists, neve
 
 from __future__ import annotations
 
-import errno
 import glob
 import re
 import secrets
@@ -25,6 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from salescast import disk
 from salescast.errors import RunError, Taken
 from salescast.files import sync
 from salescast.quantiles import QUANTILE_COLUMNS
@@ -151,8 +151,6 @@ _ARROW_TYPES: dict[str, pa.DataType] = {
 _SQL_TYPES = {kind: "timestamp_ms" if kind == "timestamp" else kind for kind in _ARROW_TYPES}
 """DuckDB's words for the types."""
 
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_NO_ROOM_TEXT = re.compile(r"no space left|file too large|disk quota|not enough disk", re.I)
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 # Temporary files of this process; any other one in a table's folder was left by a killed writer.
@@ -505,11 +503,6 @@ def _room_for(target: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, duckdb.Error, pa.ArrowException) as error:
-        full = getattr(error, "errno", None) in _NO_ROOM or _NO_ROOM_TEXT.search(str(error))
-        if not full:
+        if not disk.is_full(error):
             raise
-        raise RunError(
-            "the disk is full; the file was not written",
-            where=str(target.parent),
-            fix="free some space and give the command again; what was landed before is untouched",
-        ) from error
+        raise disk.full(target.parent, "give the command again") from error

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
+from salescast.disk import home_refused
 from salescast.errors import RunError
 
 if TYPE_CHECKING:
@@ -61,28 +62,42 @@ def hold_lock(home: Path, command: str) -> Iterator[str | None]:
         command: What the holder does, told to whoever is refused.
 
     Raises:
-        RunError: Another process holds the lock.
+        RunError: Another process holds the lock, or the home cannot be written to.
     """
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / "lock").open("a") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise _refusal(home) from None
-        os.set_inheritable(handle.fileno(), True)
-        owner = {
-            "pid": os.getpid(),
-            "host": socket.gethostname(),
-            "command": command,
-            "since": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
-        part = home / ".lock.json"
-        part.write_text(json.dumps(owner) + "\n", encoding="utf-8")
-        part.replace(owner_file(home))
+    with _open_lock(home, command) as handle:
         try:
             yield _lock_id(handle.fileno())
         finally:
             owner_file(home).unlink(missing_ok=True)
+
+
+def _open_lock(home: Path, command: str) -> TextIO:
+    """The lock file, locked, with its holder written beside it."""
+    with ExitStack() as stack:
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+            handle = stack.enter_context((home / "lock").open("a"))
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _write_owner(home, command)
+        except BlockingIOError:
+            raise _refusal(home) from None
+        except OSError as error:
+            raise home_refused(home, error) from error
+        os.set_inheritable(handle.fileno(), True)
+        stack.pop_all()
+    return handle
+
+
+def _write_owner(home: Path, command: str) -> None:
+    owner = {
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "command": command,
+        "since": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    part = home / ".lock.json"
+    part.write_text(json.dumps(owner) + "\n", encoding="utf-8")
+    part.replace(owner_file(home))
 
 
 def _lock_id(descriptor: int) -> str | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -106,10 +106,12 @@ class Jobs:
             used again.
         check: Refuses a model whose jobs would fail, before anything is built. It is given the
             model, the forecaster, the weeks to forecast and the trained model to use again.
+        libraries: What a machine needs that does the jobs itself, as Python imports it.
     """
 
     uses: tuple[Use, ...]
     check: Callable[[Model, Forecaster, int, TrainedModel | None], None]
+    libraries: tuple[str, ...] = ()
 
 
 def _accept(_: Model, __: str) -> None:
@@ -170,6 +172,12 @@ def find_recipe(name: str, where: str = "models.toml") -> Recipe:
             fix=f"Use {', '.join(others)}{' or ' if others else ''}{last}.",
         )
     return recipe
+
+
+def needed_libraries(models: Iterable[Model]) -> list[str]:
+    """What a machine needs that does the jobs of these models itself, each library once."""
+    jobs = (find_recipe(model.recipe).jobs for model in models)
+    return list(dict.fromkeys(name for each in jobs if each for name in each.libraries))
 
 
 def steps_of(run: RunRecord) -> tuple[str, ...]:

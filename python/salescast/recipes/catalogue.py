@@ -35,6 +35,18 @@ def read_models(path: Path) -> dict[str, Model]:
         raise UserError(
             "The list of models is missing.", where=str(path), fix="Restore models.toml."
         ) from None
+    except OSError as error:
+        raise UserError(
+            f"The list of models cannot be read: {error.strerror or error}.",
+            where=str(path),
+            fix="Restore models.toml, a file that this user may read.",
+        ) from error
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"The list of models is not UTF-8: byte {error.start + 1} is no part of it.",
+            where=str(path),
+            fix="Save the file as UTF-8.",
+        ) from error
     except tomllib.TOMLDecodeError as error:
         raise UserError(
             f"The list of models is not valid TOML: {error}.", where=str(path), fix="Mend the line."

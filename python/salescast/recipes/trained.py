@@ -38,10 +38,12 @@ class Algorithm:
         name: Its name in the container, and in messages.
         validate: Makes a job's hyperparameters of those that SageMaker knows and of the extensions
             that only our own program takes; raises ContractError.
+        libraries: What it imports beside the base of the package.
     """
 
     name: str
     validate: Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, str]]
+    libraries: tuple[str, ...] = ()
 
 
 def trained_recipe(algorithm: Algorithm) -> Recipe:
@@ -55,7 +57,11 @@ def trained_recipe(algorithm: Algorithm) -> Recipe:
             Step("predict", _predict, is_lost=_is_without_forecasts),
             Step("load", _load),
         ),
-        jobs=Jobs(uses=("training", "transform"), check=partial(_check_jobs, algorithm)),
+        jobs=Jobs(
+            uses=("training", "transform"),
+            check=partial(_check_jobs, algorithm),
+            libraries=algorithm.libraries,
+        ),
     )
 
 
@@ -106,6 +112,13 @@ def check_unseen(trained: TrainedModel, cutoff: date, named_by: str) -> None:
 
 
 def _check(algorithm: Algorithm, model: Model, where: str) -> None:
+    for name in ("hyperparameters", "extensions"):
+        if not isinstance(model.settings.get(name, {}), dict):
+            raise UserError(
+                f"The {name} of a model must be a table.",
+                where=where,
+                fix=f"Write [{model.model_id}.{name}], and each setting on a line below it.",
+            )
     if "prediction_length" in model.settings.get("hyperparameters", {}):
         raise UserError(
             f"The prediction_length of a {algorithm.name} model comes from the run.",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 
+from salescast import disk
 from salescast.errors import RunError, UserError
 from salescast.files import whole_file
 from salescast.marts.reader import open_marts
@@ -52,6 +53,8 @@ def write_report(marts: Path, out: Path, *, schema: str = "salescast") -> Path:
         with whole_file(out) as unfinished:
             unfinished.write_text(render(page), encoding="utf-8")
     except OSError as error:
+        if disk.is_full(error):
+            raise disk.full(out, "give the command again") from error
         raise RunError(
             f"The report cannot be written: {error}",
             where=str(out),

@@ -11,7 +11,7 @@ from typing import Any
 
 from salescast.child import Progress, run_child
 from salescast.errors import RunError
-from salescast.warehouse import BuildResult
+from salescast.warehouse import BuildResult, database_file
 
 _FAILED = {"error", "fail", "runtime error", "partial success"}
 _FINISHED_EVENTS = {
@@ -24,8 +24,6 @@ _FINISHED_EVENTS = {
     "SkippingDetails",
     "LogSkipBecauseError",
 }
-_LOCK_ERRORS = ("Could not set lock on file", "Conflicting lock is held")
-
 FailingRows = Callable[[str], list[str]]
 """Takes the SQL of a failed data test, gives up to five of its rows as text."""
 
@@ -93,13 +91,10 @@ def dbt_build(
         environment=project.environment,
         cwd=project.folder,
     )
-    if events.locked:
-        raise RunError(
-            "The warehouse file is open in another program.",
-            where=str(project.home / "warehouse.duckdb"),
-            fix="Close it (a bare `dbt build`, a DuckDB shell, a notebook) and try again; "
-            "readers should open marts.duckdb.",
-        )
+    if status != 0:
+        file = project.home / "warehouse.duckdb"
+        if (problem := database_file.told(events.errors, file)) is not None:
+            raise problem
     results = _read_json(results_file)
     nodes = _read_json(project.target / "manifest.json").get("nodes", {}) if results else {}
     failures = [r for r in results.get("results", []) if r.get("status") in _FAILED]
@@ -185,7 +180,6 @@ class _Events:
         self._progress = progress
         self._done = 0
         self._errors: list[str] = []
-        self.locked = False
 
     def take(self, line: str) -> None:
         try:
@@ -203,10 +197,13 @@ class _Events:
             self._progress(f"{self._task}: {self._done}/{total} nodes")
 
     def _keep_error(self, text: str) -> None:
-        if any(sign in text for sign in _LOCK_ERRORS):
-            self.locked = True
         if text.strip():
             self._errors.append(text.strip())
+
+    @property
+    def errors(self) -> str:
+        """All errors, one after another."""
+        return "\n".join(self._errors)
 
     def last_errors(self) -> list[str]:
         lines = [line for error in self._errors for line in error.splitlines() if line.strip()]

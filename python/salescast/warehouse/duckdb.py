@@ -25,6 +25,7 @@ from salescast.warehouse import (
     LandedSeries,
     Spent,
     TrainingRecords,
+    database_file,
 )
 from salescast.warehouse.dbt import DbtProject, dbt_build
 from salescast.warehouse.landed import landed_series_sql, read_landed, sales_bounds_sql
@@ -271,12 +272,13 @@ class DuckDBWarehouse:
     def publish(self) -> Path:
         """Copy the marts and reports into `home/marts.duckdb`; returns its path."""
         settings = self._settings
-        publish_marts(
-            settings.warehouse_file,
-            settings.marts_file,
-            schemas=(f"{settings.schema_prefix}_marts", f"{settings.schema_prefix}_reports"),
-            config=settings.duckdb_config,
-        )
+        with _told(settings.warehouse_file):
+            publish_marts(
+                settings.warehouse_file,
+                settings.marts_file,
+                schemas=(f"{settings.schema_prefix}_marts", f"{settings.schema_prefix}_reports"),
+                config=settings.duckdb_config,
+            )
         return settings.marts_file
 
     def spent(self) -> Spent | None:
@@ -320,17 +322,19 @@ class DuckDBWarehouse:
             raise RunError(
                 "There is no warehouse yet.", where=str(path), fix="Run `salescast build` first."
             )
-        try:
-            with _connect(self._settings, path) as connection:
-                yield connection
-        except duckdb.IOException as error:
-            if "lock" not in str(error):
-                raise
-            raise RunError(
-                "The warehouse file is open in another program.",
-                where=str(path),
-                fix="Close it and try again with --resume; readers should open marts.duckdb.",
-            ) from error
+        with _told(path), _connect(self._settings, path) as connection:
+            yield connection
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Tell what is wrong with the warehouse file; any other error passes as it came."""
+    try:
+        yield
+    except duckdb.Error as error:
+        if (problem := database_file.told(str(error), path)) is None:
+            raise
+        raise problem from error
 
 
 @contextmanager

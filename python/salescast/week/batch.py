@@ -9,13 +9,16 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from salescast import __version__
 from salescast.errors import UserError
 from salescast.files import whole_file
 from salescast.forecaster import JobUsage
 from salescast.lake import Lake, utc_naive
+
+RECORD = "batch.json"
+"""Name of a batch's record in its folder."""
 
 RUN_ID_LENGTH = 40
 MAX_DETAIL = 2000
@@ -148,7 +151,7 @@ class Batch:
     def save(self) -> None:
         """Write the record in one rename."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with whole_file(self.folder / "batch.json") as part:
+        with whole_file(self.folder / RECORD) as part:
             part.write_text(self.record.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
     def land_steps(self) -> None:
@@ -229,13 +232,27 @@ def code_version(project: Path) -> str:
 
 
 def read_record(folder: Path) -> BatchRecord:
-    """The record in a batch's folder."""
-    return BatchRecord.model_validate_json((folder / "batch.json").read_text(encoding="utf-8"))
+    """The record in a batch's folder.
+
+    Raises:
+        UserError: It cannot be read, or is not whole.
+    """
+    path = folder / RECORD
+    try:
+        return BatchRecord.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error.errors()[0]["msg"]
+        raise UserError(
+            f"The record of batch {folder.name} cannot be read: {reason}.",
+            where=str(path),
+            fix=f"Put the file back from a copy, or remove the folder {folder.name}: what the "
+            "batch has landed stays in the lake. A new batch is started with `salescast run`.",
+        ) from error
 
 
 def batch_folders(batches: Path) -> list[Path]:
     """Folders of all batches, oldest first."""
-    return sorted(path.parent for path in batches.glob("*/batch.json"))
+    return sorted(path.parent for path in batches.glob(f"*/{RECORD}"))
 
 
 def newest_folder(batches: Path) -> Path:
@@ -261,7 +278,7 @@ def find_folder(batches: Path, batch_id: str) -> Path:
         UserError: There is none; names the newest ones.
     """
     folder = batches / batch_id
-    if not (folder / "batch.json").is_file() or folder.parent != batches:
+    if not (folder / RECORD).is_file() or folder.parent != batches:
         newest = ", ".join(path.name for path in batch_folders(batches)[-5:]) or "none"
         raise UserError(
             f"There is no batch {batch_id}.",

@@ -14,7 +14,7 @@ from salescast.errors import UserError
 from salescast.forecaster import Forecaster, open_forecaster
 from salescast.lake import Lake
 from salescast.lake.trained_models import TrainedModel, check_categories, read_trained_model
-from salescast.recipes import Model, find_recipe
+from salescast.recipes import Model, find_recipe, needed_libraries
 from salescast.recipes.catalogue import CHAMPION, choose_models, read_models
 from salescast.recipes.trained import check_unseen
 from salescast.warehouse import Landed
@@ -88,7 +88,7 @@ def check_ready(settings: Settings, batch: NewBatch) -> None:
         UserError: Something must be installed or set first.
     """
     if any(find_recipe(model.recipe).jobs for model in batch.models):
-        open_forecaster(settings).check_ready()
+        open_forecaster(settings).check_ready(needed_libraries(batch.models))
 
 
 def new_record(

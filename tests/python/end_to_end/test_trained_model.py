@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import pytest
 
 from support.home import Home
 from support.sources import amount, weeks, write_csv, write_mapping
+from support.warehouse import NO_TESTS, WITH_DATA_TESTS
 
 SATURDAY = date(2024, 1, 6)
 N_WEEKS, N_AHEAD = 90, 4
@@ -36,6 +37,15 @@ def land(home: Home, folder: Path, **series: object) -> None:
     home.command("ingest", folder, "--mapping", mapping)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def no_data_tests() -> Iterator[None]:
+    """Builds here run no data tests: the test that says so runs them on all that stands by then."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in NO_TESTS.items():
+            patch.setenv(name, value)
+        yield
+
+
 @pytest.fixture(scope="module")
 def home(new_home: Callable[[str], Home], tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A home with a week's run, whose trained model is champion."""
@@ -52,8 +62,11 @@ def run_champion(home: Home, code: int = 0) -> str:
     return home.command("run", "--model", "champion", *HORIZON, code=code)
 
 
-def test_the_champion_is_run_without_training_and_marked(home: Home) -> None:
+def test_the_champion_is_run_without_training_and_marked(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     trained = home.run_of("tiny").trained_model_id
+    monkeypatch.setenv("DBT_RESOURCE_TYPES", WITH_DATA_TESTS["DBT_RESOURCE_TYPES"])
     run_champion(home)
     assert home.run_of("tiny").trained_model_id == trained
     assert not list(home.batch_folder.rglob("train.log"))

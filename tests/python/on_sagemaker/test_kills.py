@@ -14,7 +14,7 @@ from local_aws.stack import Stack
 from support.cloud import CloudHome, fork, jobs_of, of_stack
 from support.home import wait_until
 
-N_SHORT, N_LONG = 3, 20
+N_SHORT, N_LONG = 2, 20
 # Start of Python, then the jobs: about as long as a command takes that nobody kills.
 MOST_SECONDS = 30.0
 

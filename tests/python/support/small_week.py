@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -217,7 +217,7 @@ class FakeForecaster:
     def __init__(self, world: World) -> None:
         self.world = world
 
-    def check_ready(self) -> None:
+    def check_ready(self, libraries: Sequence[str] = ()) -> None:
         return
 
     def limits(self, use: Use) -> None:

@@ -119,8 +119,8 @@ class SageMakerForecaster:
         """
         return limits_of(use, self._sagemaker, self._prices, str(self._session.region_name))
 
-    def check_ready(self) -> None:
-        """Refuse early if no job could start.
+    def check_ready(self, libraries: Sequence[str] = ()) -> None:
+        """Refuse early if no job could start; the image has the libraries.
 
         Raises:
             UserError: A setting is missing, or is not what SageMaker takes.
