@@ -27,7 +27,7 @@ from salescast.mapping_draft.counted_twice import leave_totals_out, tell_order_t
 from salescast.mapping_draft.files import Look, look_into
 from salescast.mapping_draft.page import write_page
 from salescast.mapping_draft.plan import Plan, Table, make_plan
-from salescast.mapping_draft.rhythm import Rhythm, find_rhythm
+from salescast.mapping_draft.rhythm import Rhythm, find_rhythm, n_repeated
 from salescast.mapping_draft.roles import best
 from salescast.mapping_draft.signs import Keys, choose_formats, choose_null_texts, choose_signs
 from salescast.mapping_draft.words import language_of
@@ -266,7 +266,7 @@ def _rhythm(sales: Table, con: duckdb.DuckDBPyConnection, end: Weekday) -> Rhyth
     date_column = sales.roles.columns.get("date")
     reading = date_column.dates if date_column else None
     order = best(sales.kind.profiles, "order", 2.0)
-    return find_rhythm(
+    rhythm = find_rhythm(
         con,
         "sold",
         date_title=date_column.title if date_column else "",
@@ -275,3 +275,10 @@ def _rhythm(sales: Table, con: duckdb.DuckDBPyConnection, end: Weekday) -> Rhyth
         has_lines=bool(order) or bool(reading and reading.has_time),
         week_end=end,
     )
+    if rhythm.is_lines and (n := n_repeated(con, sales.kind.sample)):
+        rhythm.doubt(
+            "duplicates",
+            f"{n:,} rows are the same as another one in every column: sold twice, or exported "
+            "twice?",
+        )
+    return rhythm

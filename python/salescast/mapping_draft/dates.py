@@ -191,8 +191,9 @@ class _Choice:
         chosen: list[tuple[_Shape, str]] = []
         open_shapes = []
         for shape in self.shapes:
-            if len(shape.best) == 1 or len(self._orders(shape.best)) == 1:
-                chosen.append((shape, shape.best[0]))
+            if len(self._orders(shape.best)) == 1:
+                # May is a long and a short name: later months tell, so both are taken.
+                chosen += [(shape, each) for each in shape.best]
             else:
                 open_shapes.append(shape)
         for shape in open_shapes:
@@ -209,7 +210,7 @@ class _Choice:
                 )
                 continue
             formats.append(each)
-        for shape, each in chosen:
+        for shape, each in {shape.example: (shape, each) for shape, each in chosen}.values():
             others = [
                 f"{other} reads {number:,}"
                 for other, number in shape.read.items()

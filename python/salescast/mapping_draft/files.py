@@ -159,7 +159,7 @@ def _layout(path: Path, scratch: Path) -> tuple[Layout, list[str]]:
             (*_cut(lines[start:], each), each)
             for each in (separator[1] if separator else _DELIMITERS)
         ),
-        key=lambda found: (found[0] >= 2, found[1], found[0]),
+        key=lambda found: (found[0] >= 2, found[1], -found[2], found[0]),
     )
     n_columns, _, place, delimiter = best
     if n_columns < 2:

@@ -254,6 +254,15 @@ def _find_negatives(con: duckdb.DuckDBPyConnection, sold: str, rhythm: Rhythm) -
         )
 
 
+def n_repeated(con: duckdb.DuckDBPyConnection, sample: str) -> int:
+    """Rows that are the same as another one in every column."""
+    row = con.execute(
+        "select coalesce(sum(n) filter (n > 1), 0) from"
+        f" (select *, count(*) as n from {sample} group by all)"
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
 def line_columns(
     con: duckdb.DuckDBPyConnection, samples: Sequence[str], columns: Sequence[str]
 ) -> bool:

@@ -372,6 +372,22 @@ KINDS = [
         asked=("%d/%m/%Y is taken",),
     ),
     Kind(
+        "long_dates_in_may_and_tabs",
+        _plain(
+            table(
+                HEADER, written(panel(days("2026-05-04", 20), KEYS), "%A, %B %d, %Y", comma), "\t"
+            )
+        ),
+        panel(days("2026-05-04", 20), KEYS),
+        {"date_format": ["%A, %b %d, %Y", "%A, %B %d, %Y"]},
+    ),
+    Kind(
+        "some_rows_twice",
+        _plain(table(HEADER, [*DAILY, *DAILY[:20]])),
+        [*DAILY, *DAILY[:20]],
+        asked=("in every column: sold twice",),
+    ),
+    Kind(
         "excel_day_numbers",
         _plain(
             table(

@@ -111,7 +111,7 @@ TITLES = [
     delimiter=st.sampled_from([",", ";", "\t", "|"]),
     encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "cp1252"]),
     step=st.sampled_from([1, 7]),
-    n_dates=st.integers(5, 60),
+    n_dates=st.integers(13, 60),
     scale=st.sampled_from([1, 100, 9000]),
     start=st.dates(date(2023, 1, 1), date(2025, 12, 31)),
 )
