@@ -6,6 +6,7 @@ Heavy modules are imported where they are used, so that `--help` is quick.
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -181,6 +182,51 @@ def simulate(
         f"{summary.end_date}, in {summary.folder}"
     )
     click.echo(f"Next: salescast ingest {out} --mapping demo")
+
+
+@cli.command(
+    "map",
+    epilog="\b\nExamples:\n  salescast map export.csv\n"
+    "  salescast map data/shop --out mappings/shop.yml",
+)
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File to write, such as mappings/shop.yml; default the screen.",
+)
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@_json_option
+def draft_mapping(files: tuple[Path, ...], out: Path | None, force: bool, as_json: bool) -> None:
+    """Look at FILES (or a folder) of one source and write a mapping for them, to edit.
+
+    Above each key stands what was seen. Lines with CHECK say what the files do not tell: look at
+    them before you ingest.
+    """
+    from salescast.console import ConsoleProgress
+
+    with ConsoleProgress() as progress:
+        draft = commands.draft_mapping(_settings(), files, out, force=force, progress=progress)
+    if as_json:
+        _print_json(
+            {
+                "name": draft.name,
+                "mapping": draft.text,
+                "file": str(out) if out else None,
+                "files": draft.files,
+                "left": dict(draft.left),
+                "checks": list(draft.checks),
+            }
+        )
+    elif out is None:
+        click.echo(draft.text, nl=False)
+    else:
+        lines = "1 line" if len(draft.checks) == 1 else f"{len(draft.checks)} lines"
+        click.echo(f"Written: {out}, with {lines} to check:")
+        for check in draft.checks:
+            click.echo(f"  {check}")
+        folder, written = shlex.quote(str(draft.folder)), shlex.quote(str(out))
+        click.echo(f"Next: look at them, then salescast ingest {folder} --mapping {written}")
 
 
 @cli.command(

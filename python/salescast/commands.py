@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from salescast.ingest import IngestResult
     from salescast.lake import Lake
+    from salescast.mapping_draft import Draft
     from salescast.marts.reader import Accuracy
     from salescast.prune import Removal
     from salescast.settings import Settings
@@ -85,6 +86,53 @@ class Built:
 
     result: BuildResult
     published: Path | None
+
+
+def draft_mapping(
+    settings: Settings,
+    paths: Sequence[Path],
+    out: Path | None = None,
+    *,
+    force: bool = False,
+    progress: CommandProgress = SILENT,
+) -> Draft:
+    """Look at files and write a mapping for them; nothing is landed.
+
+    Args:
+        settings: The settings.
+        paths: Files of one source, or its folder.
+        out: File to write; None to write none.
+        force: Whether `out` may be there already.
+        progress: Told how it goes on.
+
+    Raises:
+        UserError: No file can be read, or none has dates and numbers; or `out` is there.
+    """
+    from salescast.files import whole_file
+    from salescast.mapping_draft import draft_mapping as draft
+
+    if out is not None and out.exists() and not force:
+        raise UserError(
+            "the file is there already",
+            where=str(out),
+            fix="give another name, or --force to write over it",
+        )
+    if out is not None and not out.absolute().parent.is_dir():
+        raise UserError("there is no such folder", where=str(out.absolute().parent))
+    drafted = draft(
+        paths,
+        name=None if out is None else out.name.split(".")[0],
+        memory_limit=settings.memory_limit,
+        threads=settings.threads,
+        on_progress=progress.update,
+    )
+    if out is not None:
+        try:
+            with whole_file(out) as part:
+                part.write_text(drafted.text, encoding="utf-8")
+        except OSError as error:
+            raise UserError(f"cannot be written: {error.strerror}", where=str(out)) from error
+    return drafted
 
 
 def ingest(

@@ -28,6 +28,7 @@ from pydantic import (
 )
 
 from salescast.errors import UserError
+from salescast.expressions import Expression, Kind, parse_expression
 
 _ENCODINGS = (
     *("utf-8", "utf-16", "windows-1252", "windows-1250", "windows-1251", "latin-1", "iso-8859-15"),
@@ -46,6 +47,13 @@ NULL_TEXTS = ("", "NA", "NULL", "null", "NaN", "nan")
 
 # Keys for all tables that decide how a file is read.
 _READING = ("null_texts", "decimal_sign", "thousands_sign", "date_format", "timezone")
+_NOT_COMPUTED = ("date", "opened_on", "closed_on")
+_COMPUTED_KINDS: dict[str, Kind] = {
+    "sales": "number",
+    "size": "number",
+    "is_holiday": "condition",
+    "is_stocked_out": "condition",
+}
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 Level = Literal["store", "department"]
@@ -108,7 +116,9 @@ class TableMapping(_Strict):
     """Files of one table and the columns that they hold.
 
     `optional` names columns that a file may lack; they land empty then. `encoding` is how the bytes
-    of a text file are read, `skip_lines` how many lines stand before its header.
+    of a text file are read, `skip_lines` how many lines stand before its header. `compute` gives
+    columns as expressions on columns of the file, and rows for which a condition of `keep` is false
+    are left out.
     """
 
     allowed: ClassVar[tuple[str, ...]] = ()
@@ -119,8 +129,13 @@ class TableMapping(_Strict):
     columns: dict[str, NonEmpty]
     constants: dict[str, NonEmpty] = {}
     optional: list[str] = []
+    compute: dict[str, NonEmpty] = {}
+    keep: Annotated[list[NonEmpty], BeforeValidator(_as_list)] = []
     encoding: NonEmpty = "utf-8"
     skip_lines: Annotated[StrictInt, Field(ge=0, le=1000)] = 0
+
+    _computed: dict[str, Expression] = PrivateAttr(default_factory=dict)
+    _kept: tuple[Expression, ...] = PrivateAttr(default=())
 
     @field_validator("encoding")
     @classmethod
@@ -147,28 +162,33 @@ class TableMapping(_Strict):
 
     @model_validator(mode="after")
     def _check_columns(self) -> Self:
-        for key, names in (("columns", self.columns), ("constants", self.constants)):
-            for name in names:
+        given: dict[str, str] = {}
+        for key in ("columns", "constants", "compute"):
+            for name in getattr(self, key):
                 if name not in self.allowed:
                     raise ValueError(
                         f"{key} has {name!r}, which is no column of this table"
                         f"{_closest(name, self.allowed)}; known: {', '.join(self.allowed)}"
                     )
+                if name in given:
+                    raise ValueError(f"{name!r} is given in {given[name]} and in {key}; keep one")
+                given[name] = key
         for name in self.constants:
-            if name in self.columns:
-                raise ValueError(f"{name!r} is given in columns and in constants; keep one")
             if name not in self.constant:
                 raise ValueError(f"{name!r} cannot be a constant")
+        for name in self.compute:
+            if name in _NOT_COMPUTED:
+                raise ValueError(f"{name!r} cannot be computed; give it in columns")
         for name in self.from_unpivot():
-            if name in self.columns or name in self.constants:
+            if name in given:
                 raise ValueError(
                     f"{name!r} comes from unpivot, which makes it of the columns; take it away "
-                    f"from {'columns' if name in self.columns else 'constants'}"
+                    f"from {given[name]}"
                 )
         for name in self.required:
             if name in self.from_unpivot():
                 continue
-            if name not in self.columns and name not in self.constants:
+            if name not in given:
                 hint = f", or constants.{name}: all" if name in self.constant else ""
                 raise ValueError(f"{name!r} is needed: add columns.{name}{hint}")
         for name in self.optional:
@@ -179,11 +199,36 @@ class TableMapping(_Strict):
         # A line may be named by columns that are also read as something else.
         titles = self.source_columns().items()
         _refuse_repeated({k: title for k, title in titles if not k.startswith("line_id.")})
+        self._computed = {
+            name: parse_expression(text, _COMPUTED_KINDS.get(name, "text"))
+            for name, text in self.compute.items()
+        }
+        self._kept = tuple(parse_expression(text, "condition") for text in self.keep)
         return self
+
+    @property
+    def computed(self) -> dict[str, Expression]:
+        """The expressions of `compute` by the column that they give."""
+        return self._computed
+
+    @property
+    def kept(self) -> tuple[Expression, ...]:
+        """The conditions that a row has to meet to be landed."""
+        return self._kept
+
+    def expressions(self) -> list[tuple[str, Expression]]:
+        """All expressions with the key that has each."""
+        computed = [(f"compute.{name}", each) for name, each in self._computed.items()]
+        return [*computed, *(("keep", each) for each in self._kept)]
 
     def source_columns(self) -> dict[str, str]:
         """Columns of the file by the name they get."""
         return dict(self.columns)
+
+    def named_columns(self) -> list[str]:
+        """Every column of the file that the table names, in columns or in an expression."""
+        named = [*self.source_columns().values()]
+        return named + [title for _, each in self.expressions() for title in each.columns()]
 
     def from_unpivot(self) -> tuple[str, ...]:
         """Names that the unpivoted columns of a wide file give."""

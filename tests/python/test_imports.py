@@ -17,7 +17,8 @@ LAYERS = [
         "the ground: errors, settings, processes, AWS",
         [
             *("", "errors", "settings", "child", "aws", "s3", "files", "sql_text", "quantiles"),
-            *("disk", "problems", "mapping", "progress", "console", "dbt_project", "project_files"),
+            *("disk", "problems", "mapping", "expressions", "progress", "console"),
+            *("dbt_project", "project_files"),
         ],
     ),
     ("the program that a container runs", ["deepar", "container"]),
@@ -37,6 +38,7 @@ LAYERS = [
             *("commands", "status", "simulate", "report", "dashboard", "doctor", "prune"),
             "events",
             "init_project",
+            "mapping_draft",
         ],
     ),
     ("options and printing", ["cli", "failures", "__main__"]),

@@ -37,6 +37,7 @@ from salescast.ingest.fit_checks import (
 )
 from salescast.ingest.landing import Landing, Progress
 from salescast.ingest.landing_sql import landing_query, used_parameters
+from salescast.ingest.left_out import count_left_out
 from salescast.ingest.questions import (
     about_history,
     about_put_back,
@@ -332,8 +333,15 @@ def _stage_load(
         except duckdb.Error as error:
             source = set_lines_aside(source, error, landing.con, landing.scratch)
             staged = stage_rows(source)
+        n_left_out = count_left_out(source, landing, parameters) if table.kept else 0
     except duckdb.Error as error:
         raise told_reading(error, source) from error
+    if not staged.n_rows and n_left_out:
+        raise UserError(
+            f"keep leaves out every row: {n_left_out:,}",
+            where=f"{source.path}; {' and '.join(table.keep)}",
+            fix=f"correct tables.{source.table}.keep in {mapping.path}",
+        )
     if not staged.n_rows:
         raise UserError(
             "the file has a header but no row",
@@ -356,7 +364,7 @@ def _stage_load(
         "between_deliveries": "adds" if adds else "restates",
         "reading_hash": reading_hash(mapping, source.table),
         "replaces_load_id": replaces,
-        "n_left_out": 0,
+        "n_left_out": n_left_out,
         **asdict(figures_of_load(landing.con, lake_table, staged)),
     }
     landing.tell(f"read {source.name}: {staged.n_rows:,} rows for {lake_table}")

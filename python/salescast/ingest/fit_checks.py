@@ -82,7 +82,7 @@ _OTHER_SIGNS: tuple[tuple[str, str | None], ...] = (
     (",", " "),
     (".", " "),
 )
-_TOTALS = (
+TOTALS = (
     r"^((grand|sub|over ?all)[ -]?)?(total|totals|sum|summe|gesamt|gesamtsumme|gesamtergebnis|"
     r"endsumme|zwischensumme|insgesamt|totale|total general|total g[eé]n[eé]ral|suma|razem|"
     r"celkem|totaal|итого|всего|合計|总计|toplam)[ :]*$"
@@ -96,7 +96,7 @@ def check_columns(source: SourceFile, table: TableMapping, mapping: Mapping) -> 
     """Refuse a file that lacks a column of the mapping or names one twice."""
     titles = [column.name for column in source.columns]
     shown = shown_titles(titles)
-    wanted = set(table.source_columns().values())
+    wanted = set(table.named_columns())
     if twice := sorted({title for title in wanted if titles.count(title) > 1}):
         raise UserError(
             f"the header names a column more than once: {', '.join(twice)}",
@@ -109,6 +109,7 @@ def check_columns(source: SourceFile, table: TableMapping, mapping: Mapping) -> 
         if title not in titles and name not in table.optional
     }
     if not missing:
+        _check_expressions(source, table, mapping, titles)
         return
     if source.wide is None and (
         wide := told_wide(source.path, titles, table, source.table, mapping)
@@ -127,6 +128,25 @@ def check_columns(source: SourceFile, table: TableMapping, mapping: Mapping) -> 
         where=f"{source.path}; columns found: {shown}",
         fix=f"did you mean {', '.join(hints)}? {fix}" if hints else fix,
     )
+
+
+def _check_expressions(
+    source: SourceFile, table: TableMapping, mapping: Mapping, titles: list[str]
+) -> None:
+    """Refuse a file that lacks a column that an expression names."""
+    by_lower = {title.lower(): title for title in titles if title}
+    for key, expression in table.expressions():
+        for title in expression.columns():
+            if title in titles:
+                continue
+            near = difflib.get_close_matches(title.lower(), list(by_lower), n=1)
+            hint = f"did you mean [{by_lower[near[0]]}]? " if near else ""
+            raise UserError(
+                f"the file lacks a column that {expression.text!r} names: {title!r}",
+                where=f"{source.path}; columns found: {shown_titles(titles)}",
+                fix=f"{hint}correct tables.{source.table}.{key} in {mapping.path} or the header; "
+                "texts are written in single quotes",
+            )
 
 
 def check_values(source: SourceFile, staged: StagedFile, landing: Landing) -> None:
@@ -165,7 +185,7 @@ def check_values(source: SourceFile, staged: StagedFile, landing: Landing) -> No
             raise UserError(
                 "the file has no value of sales at all",
                 where=f"{source.path}, column {title!r}",
-                fix=f"correct tables.sales.columns.sales or null_texts in {landing.mapping.path}",
+                fix=f"correct where sales come from, or null_texts, in {landing.mapping.path}",
             )
         if 3 <= n_points == n_threes and _is_text(source, name) and _is_point(landing.mapping):
             landing.warnings.append(
@@ -189,7 +209,10 @@ def _title(source: SourceFile, landing: Landing, name: str) -> str:
     """A column as the file names it, for messages."""
     if source.wide and name in source.wide.columns:
         return source.wide.columns[name].name
-    titles = landing.mapping.tables.present()[source.table].source_columns()
+    table = landing.mapping.tables.present()[source.table]
+    if name in table.computed:
+        return table.computed[name].text
+    titles = table.source_columns()
     return titles.get(name) or titles.get(f"series.{name}") or name
 
 
@@ -400,7 +423,7 @@ def _tell_totals(source: SourceFile, landing: Landing, path: dict[str, Any], row
         found = landing.con.execute(
             f"with names as (select {name} as name, count(*) as n_rows, min(source_row) as row_1"
             f" {rows} group by 1), totals as (select * from names where regexp_matches("
-            f"lower(trim(name)), {quoted_text(_TOTALS)}))"
+            f"lower(trim(name)), {quoted_text(TOTALS)}))"
             " select first(name), sum(n_rows), (select sum(n_rows) from names), min(row_1)"
             " from totals",
             path,

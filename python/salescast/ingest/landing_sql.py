@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from salescast.errors import UserError
+from salescast.ingest.expression_sql import Cells, ExpressionSql
 from salescast.ingest.landing import Landing
 from salescast.ingest.source_files import SourceFile
 from salescast.ingest.value_sql import Column, date_sql, is_number, number_sql, text_sql
@@ -20,13 +21,18 @@ def landing_query(
     source: SourceFile, table: TableMapping, landing: Landing, parameters: dict[str, Any]
 ) -> str:
     """A select of the rows of a lake table; constants and series names are put in `parameters`."""
+    expressions = _expressions(source, landing.mapping, parameters)
     selected = []
     for name in LAKE_SCHEMAS[f"raw_{source.table}"]:
         if name in ("series_name", "value"):
             continue
         if name == "load_id":
             break
-        sql = _value(name, source, table, landing.mapping, parameters)
+        if name in table.computed:
+            computed = expressions.value(table.computed[name])
+            sql = f"case when unreadable_line is null then {computed} end"
+        else:
+            sql = _value(name, source, table, landing.mapping, parameters)
         selected.append(f'{sql} as "{name}"')
     if isinstance(table, RelatedTable):
         series = _series_columns(source, table, landing)
@@ -45,7 +51,44 @@ def landing_query(
         "$source_file as source_file",
         "source_row",
     ]
-    return f"select {', '.join(selected)} from ({source.reader})"
+    where = ""
+    if table.kept:
+        where = f" where unreadable_line is not null or ({expressions.keeps(table.kept)})"
+    return f"select {', '.join(selected)} from ({source.reader}){where}"
+
+
+def left_out_query(
+    source: SourceFile, table: TableMapping, mapping: Mapping, parameters: dict[str, Any]
+) -> str:
+    """A select of the number of rows that `keep` leaves out, and the sum of their sales."""
+    expressions = _expressions(source, mapping, parameters)
+    sales = "null"
+    if "sales" in table.computed:
+        sales = expressions.value(table.computed["sales"])
+    elif column := source.column_of("sales", table.columns):
+        sales = number_sql(column, mapping)
+    return (
+        f"select count(*), sum(try_cast({sales} as decimal(38, 4))) from ({source.reader})"
+        f" where unreadable_line is null and not ({expressions.keeps(table.kept)})"
+    )
+
+
+def compared_query(
+    source: SourceFile, title: str, mapping: Mapping, parameters: dict[str, Any]
+) -> str:
+    """A select of the most frequent texts of a column, as an expression compares them."""
+    text = _expressions(source, mapping, parameters).compared(title)
+    return f"select {text} from ({source.reader}) group by 1 order by count(*) desc limit 200"
+
+
+def _expressions(source: SourceFile, mapping: Mapping, parameters: dict[str, Any]) -> ExpressionSql:
+    by_title = {column.name: column for column in reversed(source.columns)}
+
+    def number(title: str) -> str:
+        sql = number_sql(by_title[title], mapping)
+        return f"case when {is_number(sql)} then trim({sql}) end"
+
+    return ExpressionSql(Cells(lambda title: text_sql(by_title[title]), number), parameters)
 
 
 def _line_id(table: TableMapping, source: SourceFile) -> str:

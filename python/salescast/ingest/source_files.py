@@ -198,7 +198,7 @@ def _open_csv(path: Path, name: str, table: str, mapping: Mapping, scratch: Path
     separator = _SEPARATOR_LINE.match(lines[0].rstrip("\r\n"))
     n_before = described.skip_lines or (1 if separator else 0)
     delimiters = (separator[1],) if separator else _DELIMITERS
-    wanted = list(described.source_columns().values())
+    wanted = described.named_columns()
     header, delimiter = _best_header(text.head, lines, n_before, delimiters, wanted)
     _check_header_place(path, table, mapping, lines, n_before, delimiters, header)
     if not any(header):

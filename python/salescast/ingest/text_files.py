@@ -332,7 +332,7 @@ def _likely_encoding(line: bytes) -> tuple[str, str]:
         text = b" ".join(odd).decode(name, "replace")
         strange = [sign for sign in text if not sign.isascii()]
         # A capital in the middle of a word in small letters is a letter misread.
-        bad = sum(not sign.isalpha() for sign in strange)
+        bad = sum(not sign.isalpha() and sign != "€" for sign in strange)
         bad += len(re.findall(r"(?<=[a-zß-ÿ])[À-ÞÀ-ÖØ-Þ]", text))
         readings.append((bad, name))
     name = min(readings, key=lambda each: each[0])[1]
@@ -351,3 +351,30 @@ def _line_ends(text: str) -> int:
 
 def _byte_line_ends(chunk: bytes) -> int:
     return chunk.count(b"\n") or chunk.count(b"\r")
+
+
+def guess_encoding(path: Path) -> str:
+    """The encoding that a text file is likely in; certain for UTF-8 and UTF-16.
+
+    Raises:
+        UserError: The file is not valid gzip.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    first = b""
+    try:
+        with _unpacked(path, path.name.lower().endswith(".gz")) as file:
+            for chunk in iter(lambda: file.read(CHUNK), b""):
+                first = first or chunk
+                waiting = len(decoder.getstate()[0])
+                try:
+                    decoder.decode(chunk)
+                except UnicodeDecodeError as error:
+                    if first[:2] in _BOMS or _utf16_by_zeros(first):
+                        return "utf-16"
+                    rest = chunk[max(error.start - waiting, 0) :]
+                    lines = [_line_at(chunk, len(chunk) - len(rest)), *re.split(rb"[\r\n]+", rest)]
+                    odd = [line for line in lines if not line.isascii()][:200]
+                    return _likely_encoding(b"\n".join(odd))[0]
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise UserError(f"the file is not valid gzip: {error}", where=str(path)) from error
+    return "utf-16" if _utf16_by_zeros(first) else "utf-8"

@@ -201,9 +201,10 @@ def plain_text_sql(column: Column) -> str:
         return name
     if kind in ("DOUBLE", "FLOAT"):
         # A key that a data frame made a float must stay 7 and not become 7.0; NaN is no value.
+        # The engine may compute the cast of a NaN before it looks whether it is one: try_cast.
         return (
             f"case when isnan({name}) then null when {name} = trunc({name}) and abs({name}) < 1e30"
-            f" then cast(cast({name} as hugeint) as varchar) else cast({name} as varchar) end"
+            f" then cast(try_cast({name} as hugeint) as varchar) else cast({name} as varchar) end"
         )
     if kind.startswith("TIMESTAMP"):
         moment = f"cast({name} as timestamp)"

@@ -71,7 +71,7 @@ def wide_columns(
     if not isinstance(described, SalesTable | RelatedTable) or described.unpivot is None:
         return None
     unpivot = described.unpivot
-    used = set(described.source_columns().values())
+    used = set(described.named_columns())
     places = {
         column: number
         for number, column in enumerate(columns, start=1)
@@ -189,7 +189,7 @@ def told_wide(
     """
     if not isinstance(described, SalesTable | RelatedTable):
         return None
-    used = set(described.source_columns().values())
+    used = set(described.named_columns())
     shapes: dict[str, list[str]] = {}
     for title in titles:
         if title and title not in used and re.search(r"\d", title):

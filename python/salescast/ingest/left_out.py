@@ -1,0 +1,45 @@
+"""Rows that `keep` leaves out: how many, and whether its texts are in the file at all."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from salescast.ingest.landing import Landing
+from salescast.ingest.landing_sql import compared_query, left_out_query, used_parameters
+from salescast.ingest.source_files import SourceFile
+
+
+def count_left_out(source: SourceFile, landing: Landing, parameters: dict[str, Any]) -> int:
+    """Number of rows that `keep` leaves out; tells it with the sum of their sales."""
+    table = landing.mapping.tables.present()[source.table]
+    query = left_out_query(source, table, landing.mapping, parameters)
+    found = landing.con.execute(query, used_parameters(parameters, query)).fetchone()
+    n_rows, sales = found or (0, None)
+    if n_rows:
+        of_sales = "" if sales is None else f"; their sales sum to {sales:,.2f}"
+        rows = "1 row" if n_rows == 1 else f"{n_rows:,} rows"
+        landing.warnings.append(f"{source.name}: keep leaves out {rows}{of_sales}")
+    _tell_misspelt(source, landing, parameters)
+    return int(n_rows)
+
+
+def _tell_misspelt(source: SourceFile, landing: Landing, parameters: dict[str, Any]) -> None:
+    """Warn of a text that no row has although one has nearly the same."""
+    table = landing.mapping.tables.present()[source.table]
+    texts: dict[str, list[str]] = {}
+    for expression in table.kept:
+        for title, text in expression.compared_texts():
+            texts.setdefault(title, []).append(text)
+    for title, wanted in texts.items():
+        query = compared_query(source, title, landing.mapping, parameters)
+        rows = landing.con.execute(query, used_parameters(parameters, query)).fetchall()
+        present = [row[0] for row in rows]
+        for text in dict.fromkeys(wanted):
+            plain = text.strip().lower()
+            near = difflib.get_close_matches(plain, present, n=1, cutoff=0.8)
+            if plain and plain not in present and near:
+                landing.warnings.append(
+                    f"{source.name}: keep compares {title!r} with {text!r}, which no row has; "
+                    f"{near[0]!r} is there"
+                )
