@@ -14,5 +14,5 @@
 {%- endmacro %}
 
 {% macro athena__nfc(text) -%}
-    normalize({{ text }}, NFC)
+    normalize({{ text }})
 {%- endmacro %}

@@ -17,7 +17,6 @@ past_sales as (
 
     select
         series.cutoff_date,
-        series.cutoff_week_idx,
         series.item_id,
         series.n_weeks,
         sales_filled.week_idx,
@@ -75,13 +74,12 @@ chain_weeks as (
 
     select
         cutoff_date,
-        cutoff_week_idx,
         week_idx,
         cast(sum(cast(sales as decimal(28, 4))) as double) as sales
 
     from past_sales
     where sales is not null
-    group by 1, 2, 3
+    group by 1, 2
 
 ),
 
@@ -89,8 +87,7 @@ chain as (
 
     select
         cutoff_date,
-        max(abs(sales)) as highest_sales,
-        min(case when cutoff_week_idx - week_idx < {{ var('season_weeks') }} then sales end) as lowest_sales
+        max(abs(sales)) as highest_sales
 
     from chain_weeks
     group by 1
@@ -110,8 +107,7 @@ final as (
             coalesce(typical.highest_sales, 0e0)
             * case when sold.n_weeks > {{ var('season_weeks') }} then {{ var('plausible_floor') }}e0 else 1e0 end
         ) as largest_plausible,
-        {{ var('plausible_chain_multiple') }} * chain.highest_sales as chain_largest_plausible,
-        greatest(chain.lowest_sales, 0e0) / {{ var('plausible_multiple') }} as chain_least_plausible
+        {{ var('plausible_chain_multiple') }} * chain.highest_sales as chain_largest_plausible
 
     from sold
     left join typical on sold.cutoff_date = typical.cutoff_date

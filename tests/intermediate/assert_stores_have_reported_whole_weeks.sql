@@ -39,7 +39,7 @@ told as (
         'stores' as who,
         store_weeks.reason,
         store_weeks.week_end_date,
-        store_weeks.store_id as name
+        store_weeks.store_id as told_name
 
     from store_weeks
     cross join bounds
@@ -51,7 +51,7 @@ told as (
         'series' as who,
         series_part_weeks.reason,
         series_part_weeks.week_end_date,
-        series_part_weeks.item_id as name
+        series_part_weeks.item_id as told_name
 
     from series_part_weeks
     inner join bounds on series_part_weeks.week_end_date = bounds.newest_week_end_date
@@ -66,10 +66,20 @@ told as (
 ranked as (
 
     select
-        told.*,
-        row_number() over (partition by who, reason, week_end_date order by name) as name_rank
+        *,
+        row_number() over (partition by who, reason, week_end_date order by told_name) as name_rank
 
     from told
+
+),
+
+named as (
+
+    select
+        *,
+        case when name_rank <= 20 then told_name end as shown_name
+
+    from ranked
 
 ),
 
@@ -80,9 +90,9 @@ final as (
         reason,
         count(*) as n,
         who,
-        {{ list_text('case when name_rank <= 20 then name end', 'case when name_rank <= 20 then name end') }} as names
+        {{ list_text('shown_name', 'shown_name') }} as which
 
-    from ranked
+    from named
     group by who, reason, week_end_date
 
 )

@@ -145,7 +145,7 @@ faults as (
         landed.n_rows as n_expected,
         fact.n_rows as n_found,
         landed.mean as expected,
-        fact.mean as found
+        fact.mean as found_value
 
     from landed
     full outer join fact on landed.run_id = fact.run_id
@@ -164,7 +164,7 @@ faults as (
         fact.n_passed as n_expected,
         compared.n_rows as n_found,
         fact.actual as expected,
-        compared.actual as found
+        compared.actual as found_value
 
     from fact
     full outer join compared on fact.run_id = compared.run_id
@@ -182,7 +182,7 @@ faults as (
         fact.n_known as n_expected,
         aggregates.n_items as n_found,
         fact.mean_known as expected,
-        aggregates.mean as found
+        aggregates.mean as found_value
 
     from fact
     cross join levels
@@ -201,7 +201,7 @@ faults as (
         fact.n_known_actuals as n_expected,
         compared_aggregates.n_items as n_found,
         fact.actual_known as expected,
-        compared_aggregates.actual as found
+        compared_aggregates.actual as found_value
 
     from fact
     cross join levels

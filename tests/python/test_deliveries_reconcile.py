@@ -28,7 +28,8 @@ pytestmark = pytest.mark.dbt
 N_CASES = 1_000
 """Cases with each meaning of `duplicates`."""
 
-COMPILED = ("stg_retail__loads", "stg_retail__sales_judged", "rpt_loads")
+JUDGED = ("stg_retail__loads", "stg_retail__plausible_dates", "stg_retail__sales_judged")
+COMPILED = (*JUDGED, "rpt_loads")
 
 
 @dataclass
@@ -178,7 +179,7 @@ def test_deliveries_reconcile(compiled: dict[str, str], sums: bool) -> None:
     cases = [make_case(number, chance) for number in range(N_CASES)]
     with duckdb.connect() as con:
         land(con, [load for case in cases for load in case], sums=sums)
-        for name in ("stg_retail__loads", "stg_retail__sales_judged"):
+        for name in JUDGED:
             con.execute(f"create table salescast_staging.{name} as {compiled[name]}")
         found = con.execute(
             "select load_id, source_row, row_status from salescast_staging.stg_retail__sales_judged"
@@ -223,7 +224,7 @@ def keys(case: list[Load]) -> Iterator[tuple[str, int]]:
 def land(con: duckdb.DuckDBPyConnection, loads: list[Load], *, sums: bool) -> None:
     """The lake and the small models that the SQL reads."""
     con.execute("create schema salescast_lake; create schema salescast_staging")
-    for table in ("raw_sales", "raw_loads", "raw_retractions"):
+    for table in ("raw_sales", "raw_related", "raw_loads", "raw_retractions"):
         columns = ", ".join(f'"{name}" {kind}' for name, kind in LAKE_SCHEMAS[table].items())
         con.execute(f"create table salescast_lake.{table} ({columns})")
     insert(

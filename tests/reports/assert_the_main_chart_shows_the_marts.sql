@@ -25,7 +25,7 @@ expected as (
         1 as n_expected,
         0 as n_found,
         weekly_sales.sales as expected,
-        cast(null as double) as found
+        cast(null as double) as found_value
 
     from {{ ref('fct_weekly_sales') }} as weekly_sales
     cross join shown_run
@@ -39,7 +39,7 @@ expected as (
         1 as n_expected,
         0 as n_found,
         forecasts.mean as expected,
-        cast(null as double) as found
+        cast(null as double) as found_value
 
     from {{ ref('fct_forecast') }} as forecasts
     inner join shown_run on forecasts.run_id = shown_run.run_id
@@ -56,7 +56,7 @@ side_by_side as (
         0 as n_expected,
         1 as n_found,
         cast(null as double) as expected,
-        case when is_forecast then mean else actual end as found
+        case when is_forecast then mean else actual end as found_value
 
     from latest
     where level = 'store-department'
@@ -71,7 +71,7 @@ rows_of_series as (
         sum(n_expected) as n_expected,
         sum(n_found) as n_found,
         sum(expected) as expected,
-        sum(found) as found
+        sum(found_value) as found_value
 
     from side_by_side
     group by 1, 2
@@ -93,6 +93,12 @@ totals as (
 
 ),
 
+levels as (
+
+    {{ aggregate_levels() }}
+
+),
+
 faults as (
 
     select
@@ -100,30 +106,33 @@ faults as (
         item_id,
         week_end_date,
         expected,
-        found
+        found_value
 
     from rows_of_series
     where
         n_expected <> 1
         or n_found <> 1
-        or expected is distinct from found
+        or expected is distinct from found_value
     union all
     select
-        totals.level,
+        levels.level,
         cast(null as varchar) as item_id,
-        totals.week_end_date,
+        series.week_end_date,
         series.total as expected,
-        totals.total as found
+        totals.total as found_value
 
-    from totals
-    inner join totals as series
+    from totals as series
+    cross join levels
+    left join totals
         on
-            totals.week_end_date = series.week_end_date
-            and series.level = 'store-department'
+            series.week_end_date = totals.week_end_date
+            and levels.level = totals.level
     where
-        totals.level <> 'store-department'
-        and totals.n_not_shown = 0
-        and abs(totals.total - series.total) > 1e-4 + 1e-9 * series.abs_total
+        series.level = 'store-department'
+        and (
+            totals.level is null
+            or (totals.n_not_shown = 0 and abs(totals.total - series.total) > 1e-4 + 1e-9 * series.abs_total)
+        )
 
 )
 

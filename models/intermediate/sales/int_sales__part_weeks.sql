@@ -162,7 +162,7 @@ day_counts as (
 short_weeks as (
 
     select
-        day_counts.*,
+        *,
         case
             when n_missing_after >= 2 then 'late'
             when n_missing_before >= 2 then 'started'

@@ -148,7 +148,7 @@ compared_days as (
 days_off as (
 
     select
-        compared_days.*,
+        *,
         not is_reported
         and n_others_within > 0
         and 2 * n_others_reported * n_weekday_within < n_others_within * n_weekday_reported as is_day_off
@@ -160,7 +160,7 @@ days_off as (
 days as (
 
     select
-        days_off.*,
+        *,
         is_reported or (place = 'within' and not is_excused and not is_day_off) as is_counted,
         n_weekday_within > 0 and 100 * n_weekday_reported >= 80 * n_weekday_within as is_usual_elsewhere
 

@@ -16,7 +16,7 @@ levels as (
 with_usual as (
 
     select
-        weekly_sales.*,
+        *,
         avg(sales) over (
             partition by item_id order by week_end_date
             rows between {{ var('least_silence_weeks') }} preceding and 1 preceding

@@ -171,12 +171,12 @@ def test_where_missing_means_zero_only_a_silent_store_is_a_gap(zero: Home) -> No
 def test_the_run_says_which_stores_are_late(unknown: tuple[Home, str]) -> None:
     _, printed = unknown
     newest = f"week_end_date = {week(NEWEST)}"
-    assert f"{newest}, reason = late, n = 2, who = stores, names = late, later" in printed
+    assert f"{newest}, reason = late, n = 2, who = stores, which = late, later" in printed
     silent = f"week_end_date = {week(NEWEST - 2)}, reason = absent"
-    assert f"{silent}, n = 1, who = stores, names = absent" in printed
+    assert f"{silent}, n = 1, who = stores, which = absent" in printed
     assert printed.count("reason = absent") == 1
-    assert f"{newest}, reason = late, n = 1, who = series, names = sound 0:b" in printed
-    assert f"{week(60)}, reason = interrupted, n = 1, who = stores, names = broken" in printed
+    assert f"{newest}, reason = late, n = 1, who = series, which = sound 0:b" in printed
+    assert f"{week(60)}, reason = interrupted, n = 1, who = stores, which = broken" in printed
 
 
 def test_totals_without_a_part_are_left_out_and_marked(unknown: tuple[Home, str]) -> None:

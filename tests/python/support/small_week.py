@@ -187,7 +187,6 @@ class FakeWarehouse:
                 "highest_sales": 5.0,
                 "largest_plausible": 50.0,
                 "chain_largest_plausible": 100.0,
-                "chain_least_plausible": 0.1,
             }
             for item in ITEMS
         ]
