@@ -320,12 +320,14 @@ def _print_check(checked: commands.Checked, as_json: bool) -> None:
         (table, status if reason is None else f"{status}: {reason}", f"{n:,}", example or DASH)
         for table, status, reason, n, example in checked.statuses
     ]
-    print_table("What becomes of the rows", ["table", "rows are", "rows", "example"], rows)
+    if rows:
+        print_table("What becomes of the rows", ["table", "rows are", "rows", "example"], rows)
     months = [
         (store, f"{month:%Y-%m}", f"{n:,}", f"{total:,.2f}")
         for store, month, n, total in checked.months
     ]
-    print_table("Sales that count", ["store", "month", "rows", "sum of sales"], months)
+    if months:
+        print_table("Sales that count", ["store", "month", "rows", "sum of sales"], months)
     for warning in result.warnings:
         click.echo(f"warning: {warning}")
     for n, question in enumerate(result.questions, start=1):

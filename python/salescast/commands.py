@@ -69,7 +69,8 @@ class Checked:
 
     Attributes:
         result: What the delivery holds, and what it would do to landed sales.
-        statuses: Lake table, what becomes of its rows, why, how many, and an example.
+        statuses: Lake table, what becomes of its rows, why, how many, and an example; none if the
+            files hold no sales.
         months: Store, month, rows and sum of sales of the rows that would count.
         problem: What a build would stop at; None if it would not.
     """
@@ -242,6 +243,11 @@ def check(
         )
         for line in told(result):
             progress.say(line)
+        tables = {each.table_name for each in result.figures}
+        tables |= {each.table_name for each in result.skipped}
+        if "raw_sales" not in tables:
+            progress.say("there are no sales among the files: a build judges their rows")
+            return Checked(result, (), (), None)
         settings.spill.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="check-", dir=settings.spill) as folder:
             home = Path(folder)

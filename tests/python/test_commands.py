@@ -266,3 +266,19 @@ def test_a_demo_of_an_unknown_model_lands_nothing(empty: Settings) -> None:
     with pytest.raises(UserError, match="There is no model nope"):
         commands.demo(empty, "nope")
     assert not empty.home.exists()
+
+
+def test_a_check_of_files_without_sales_tells_what_they_hold(
+    empty: Settings, tmp_path: Path
+) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "sales.csv").write_text("store,department,date,sales\n1,a,2026-01-01,5\n")
+    commands.ingest(empty, folder)
+    (folder / "stores.csv").write_text("store,type\n1,big\n")
+    progress = Recorder()
+    checked = commands.check(empty, folder / "stores.csv", progress=progress)
+    assert [each.table_name for each in checked.result.figures] == ["raw_stores"]
+    assert (checked.statuses, checked.months, checked.problem) == ((), (), None)
+    assert "there are no sales among the files: a build judges their rows" in progress.said
+    assert open_lake(empty).names("raw_stores") == []
