@@ -127,8 +127,9 @@ def ingest(
         kept = [x for x in loads if x.table_name == "raw_sales" and x.load_id not in gone]
         if settings:
             questions += about_settings(mapping, before, kept)
+        deliveries = {record["delivery_id"] for record in landing.records.values()}
         result = IngestResult(
-            delivery_id=delivery_id if landing.records else "",
+            delivery_id=delivery_id if delivery_id in deliveries else "",
             loads=tuple(_landed_load(record) for record in landing.records.values()),
             figures=_figures(landing),
             replaced=replaced,

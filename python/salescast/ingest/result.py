@@ -51,7 +51,7 @@ class IngestResult:
     """What a delivery holds, and what was left alone.
 
     Attributes:
-        delivery_id: The delivery; empty if no file is new.
+        delivery_id: The delivery; empty if no file is new: one that is read anew stays in its own.
         loads: Its files.
         figures: What they hold, by table.
         replaced: What it does to landed sales.

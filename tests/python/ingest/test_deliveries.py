@@ -215,6 +215,8 @@ def test_a_mended_mapping_lands_the_file_anew_in_its_place(shop: Shop) -> None:
     second = ingest(shop.folder / "sales2.csv", right, shop.lake)
     anew = again(shop, right)
     assert [load.replaces_load_id for load in anew.loads] == [first.load_id]
+    # It has no delivery of its own that could be taken back.
+    assert anew.delivery_id == ""
     assert f"sales1.csv lands anew and replaces what it was, {first.load_id}" in told(anew)
     # It is read otherwise now, and is still older than what restated it.
     loads = {load.source_file: load for load in counted_loads(shop.lake)}
