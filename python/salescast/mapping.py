@@ -741,6 +741,7 @@ def _known_keys(parents: list[str]) -> list[str]:
         "tables.related": RelatedTable,
         "tables.stores": StoresTable,
         "tables.departments": DepartmentsTable,
+        "tables.series_changes": SeriesChangesTable,
     }
     place = ".".join(parents)
     if place.endswith(".unpivot"):

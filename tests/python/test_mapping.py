@@ -142,6 +142,10 @@ WRONG: list[tuple[Any, list[str]]] = [
     (small(lower_bound=True), ["lower_bound"]),
     (small(lower_bound=float("nan")), ["lower_bound"]),
     (small(name="my data"), ["name"]),
+    (
+        small(tables={"series_changes": {"colums": {}}, **small()["tables"]}),
+        ["unknown key 'colums'", "did you mean 'columns'", "series_changes.colums"],
+    ),
     (sales(colums={}), ["unknown key 'colums'", "did you mean 'columns'", "tables.sales.colums"]),
     (sales(columns={**COLUMNS, "stor": "x"}), ["'stor'", "did you mean 'store'", "tables.sales"]),
     (sales(columns={"store": "s", "date": "t", "sales": "v"}), ["constants.department: all"]),
