@@ -24,9 +24,9 @@ from salescast.ingest.wide_files import WideColumns, wide_columns
 from salescast.mapping import AS_WRITTEN, Mapping
 from salescast.sql_text import quoted_text
 
-_DELIMITERS = (",", ";", "\t", "|")
+DELIMITERS = (",", ";", "\t", "|")
 _TEXT_NAMES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
-_SEPARATOR_LINE = re.compile(r'^"?sep=(.)"?[;,\t ]*$', re.I)
+SEPARATOR_LINE = re.compile(r'^"?sep=(.)"?[;,\t ]*$', re.I)
 # Lines in which a header is looked for that is not where it should be.
 _N_LINES_BEFORE_HEADER = 50
 # What stands in a line that cannot be read; longer ones are cut.
@@ -195,12 +195,12 @@ def _open_csv(path: Path, name: str, table: str, mapping: Mapping, scratch: Path
     if not text.head.strip():
         raise UserError("the file is empty", where=str(path), fix="give a header and rows")
     lines = _lines(text.head)
-    separator = _SEPARATOR_LINE.match(lines[0].rstrip("\r\n"))
+    separator = SEPARATOR_LINE.match(lines[0].rstrip("\r\n"))
     n_before = described.skip_lines or (1 if separator else 0)
-    delimiters = (separator[1],) if separator else _DELIMITERS
+    delimiters = (separator[1],) if separator else DELIMITERS
     wanted = described.named_columns()
     header, delimiter = _best_header(text.head, lines, n_before, delimiters, wanted)
-    _check_header_place(path, table, mapping, lines, n_before, delimiters, header)
+    _check_header_place(path, table, mapping, lines, n_before, header)
     if not any(header):
         raise UserError(
             "the first line is blank" if not n_before else f"line {n_before + 1} is blank",
@@ -254,7 +254,6 @@ def _check_header_place(
     mapping: Mapping,
     lines: list[str],
     n_before: int,
-    delimiters: Sequence[str],
     header: list[str],
 ) -> None:
     """Refuse a file whose header stands on another line than the mapping says."""
@@ -266,7 +265,7 @@ def _check_header_place(
         return
     best = (max(n_here, min(2, len(titles)) - 1), 0)
     for number, line in enumerate(lines[: n_before + _N_LINES_BEFORE_HEADER]):
-        for delimiter in _DELIMITERS if number != n_before else ():
+        for delimiter in DELIMITERS if number != n_before else ():
             found = set(_header(line, delimiter))
             n_found = len(needed & found)
             if n_found > best[0] and len(found) > 1:

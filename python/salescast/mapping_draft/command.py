@@ -21,7 +21,7 @@ from salescast.ingest.landing import Landing
 from salescast.ingest.landing_sql import landing_query, used_parameters
 from salescast.ingest.source_files import open_source_file, set_lines_aside
 from salescast.lake import Lake
-from salescast.mapping import Mapping, Weekday
+from salescast.mapping import Mapping, Weekday, names_week_only
 from salescast.mapping_draft.columns import Kind
 from salescast.mapping_draft.counted_twice import leave_totals_out, tell_order_totals
 from salescast.mapping_draft.files import Look, look_into
@@ -216,8 +216,7 @@ def _usual_week_end(plan: Plan, keys: Keys) -> Weekday:
 def _names_weeks(sales: Table) -> bool:
     reading = sales.roles.columns["date"].dates if "date" in sales.roles.columns else None
     formats = sales.wide.formats if sales.wide else ()
-    week_formats = any("%G" in each and "%u" not in each for each in formats)
-    return week_formats or bool(reading and reading.is_week)
+    return any(map(names_week_only, formats)) or bool(reading and reading.is_week)
 
 
 def _read_sold(

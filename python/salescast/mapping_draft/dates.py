@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 import duckdb
 
 from salescast.ingest.value_sql import written_date_sql
-from salescast.mapping import EXCEL_DATES, Mapping, formats_clash, without_offset
+from salescast.mapping import (
+    EXCEL_DATES,
+    EXCEL_NUMBER,
+    Mapping,
+    formats_clash,
+    names_week_only,
+    without_offset,
+)
 from salescast.sql_text import quoted_text
 
 # A format reads a column if it reads this part of the values.
@@ -67,7 +74,7 @@ class DateReading:
     @property
     def is_week(self) -> bool:
         """Whether the values name ISO weeks and no day."""
-        return any("%G" in each and "%u" not in each for each in self.formats)
+        return any(map(names_week_only, self.formats))
 
     @property
     def has_time(self) -> bool:
@@ -132,7 +139,7 @@ def read_dates(
         return None
     for shape in shapes:
         formats = likely_formats(shape.example)
-        if may_be_serial and re.fullmatch(r"[3-7]\d{4}([.,]\d+)?", shape.example):
+        if may_be_serial and re.fullmatch(EXCEL_NUMBER, shape.example):
             formats = [EXCEL_DATES]
         if formats:
             days = [written_date_sql("v", (each,), mapping) for each in formats]

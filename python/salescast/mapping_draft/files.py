@@ -12,16 +12,24 @@ from functools import cached_property
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from salescast.errors import UserError
-from salescast.ingest.source_files import SourceFile, open_source_file, set_lines_aside
+from salescast.ingest.source_files import (
+    DELIMITERS,
+    SEPARATOR_LINE,
+    SourceFile,
+    first_line,
+    open_source_file,
+    set_lines_aside,
+)
 from salescast.ingest.text_files import guess_encoding, read_text
 from salescast.ingest.value_sql import Column, plain_text_sql
 from salescast.mapping import Mapping
 
 _MAX_CELLS = 20_000_000
 _N_LINES = 60
-_DELIMITERS = (",", ";", "\t", "|")
 
 
 @dataclass(frozen=True)
@@ -78,7 +86,7 @@ def look_into(
         UserError: It is no table that can be read.
     """
     is_text = not path.name.lower().endswith((".parquet", ".pq"))
-    layout, titles = _layout(path, scratch) if is_text else (Layout(), _parquet_titles(path, con))
+    layout, titles = _layout(path, scratch) if is_text else (Layout(), _parquet_titles(path))
     mapping = provisional_mapping(layout, titles, path)
     source = open_source_file(path, name, "sales", mapping, con, scratch)
     sample = f"look_{len(con.execute('show tables').fetchall())}"
@@ -106,13 +114,13 @@ def _take_sample(
     return int(row[0]) if row else 0
 
 
-def _parquet_titles(path: Path, con: duckdb.DuckDBPyConnection) -> list[str]:
+def _parquet_titles(path: Path) -> list[str]:
     try:
-        rows = con.execute("select name from parquet_schema($p)", {"p": str(path)}).fetchall()
-    except duckdb.Error as error:
-        text = str(error).splitlines()[0]
-        raise UserError(f"the file is not readable Parquet: {text}", where=str(path)) from error
-    return [row[0] for row in rows[1:]]
+        return list(pq.read_schema(path).names)
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(
+            f"the file is not readable Parquet: {first_line(error)}", where=str(path)
+        ) from error
 
 
 def provisional_mapping(layout: Layout, titles: Sequence[str], path: Path) -> Mapping:
@@ -152,12 +160,12 @@ def _layout(path: Path, scratch: Path) -> tuple[Layout, list[str]]:
     lines = [line for line in re.split(r"\r\n|\n|\r", head[: 1 << 18])][:_N_LINES]
     if not any(line.strip() for line in lines):
         raise UserError("the file is empty", where=str(path))
-    separator = re.match(r'^"?sep=(.)"?[;,\t ]*$', lines[0], re.I)
+    separator = SEPARATOR_LINE.match(lines[0])
     start = 1 if separator else 0
     best = max(
         (
             (*_cut(lines[start:], each), each)
-            for each in (separator[1] if separator else _DELIMITERS)
+            for each in (separator[1] if separator else DELIMITERS)
         ),
         key=lambda found: (found[0] >= 2, found[1], -found[2], found[0]),
     )

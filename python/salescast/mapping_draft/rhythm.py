@@ -133,9 +133,11 @@ def _find_grain(
     if days and n_gaps and days[0][1] >= 0.9 * n_days and 10 * n_weeks >= 8 * n_gaps:
         _weekly(rhythm, WEEKDAYS[days[0][0] - 1], days[0][1], n_days, date_title)
         return
-    rhythm.see(
-        "grain", f"dates fall on {len(days)} weekdays; most often {gaps[0][0]} day(s) lie between"
-    ) if gaps else None
+    if gaps:
+        rhythm.see(
+            "grain",
+            f"dates fall on {len(days)} weekdays; most often {gaps[0][0]} day(s) lie between",
+        )
     if len(days) < 5:
         rhythm.doubt("grain", f"dates fall on {len(days)} weekdays only: are they days?")
     rhythm.doubt(

@@ -254,6 +254,17 @@ def test_only_the_beginning_of_a_large_file_is_read(
     assert "Read with it: the beginning of x.csv: 100 rows" in draft.text
 
 
+def test_signs_of_patterns_in_the_name_of_a_parquet_file(source: Path) -> None:
+    duckdb.execute(
+        "copy (select 's' as store, date '2026-01-01' + d::int as date, d * 1.5 as sales"
+        " from range(30) as days (d)) to $path (format parquet)",
+        {"path": str(source / "sales[1].parquet")},
+    )
+    draft, mapping = drafted(source)
+    assert draft.files == {"sales": ["sales[1].parquet"]}
+    assert mapping.tables.sales.columns == {"store": "store", "date": "date", "sales": "sales"}
+
+
 def test_the_command(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SALESCAST_HOME", str(source.parent / "home"))
     (source / "my sales.csv").write_text(table(HEADER, DAILY), encoding="utf-8")
