@@ -463,14 +463,15 @@ def _refuse_months(landing: Landing, load_ids: Sequence[str]) -> None:
         f" {rows} and {is_date('date')}), gaps as (select day, day - lag(day) over"
         " (partition by store order by day) as gap from days)"
         " select count(distinct day), median(gap), count_if(gap >= 26) / count(gap),"
-        " list_sort(list(distinct day))[:3], list(gap) from gaps",
+        " list_sort(list(distinct day))[:3], histogram(gap) from gaps",
         path,
     ).fetchone()
     if not row or row[0] < 4 or row[1] is None or row[2] < 0.95:
         return
+    n_gaps = sum(row[4].values())
     for least, greatest, name in _SPACINGS:
-        n_in = sum(1 for gap in row[4] if gap is not None and least <= gap <= greatest)
-        if least <= row[1] <= greatest and n_in >= 0.6 * sum(g is not None for g in row[4]):
+        n_in = sum(n for gap, n in row[4].items() if least <= gap <= greatest)
+        if least <= row[1] <= greatest and n_in >= 0.6 * n_gaps:
             dates = ", ".join(str(day) for day in row[3])
             word = {"month": "monthly", "quarter": "quarterly", "year": "yearly"}
             raise UserError(
