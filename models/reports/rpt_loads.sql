@@ -36,68 +36,58 @@ series_changes_judged as (
 
 ),
 
--- Decimal sums do not depend on the order of the rows, and take what is rejected for its size.
 judged as (
 
     select
         load_id,
         row_status,
-        count(*) as n_rows,
-        cast(sum(try_cast(sales as decimal(28, 4))) as double) as sales
+        try_cast(sales as decimal(28, 4)) as sales
 
     from sales_judged
-    group by 1, 2
     union all
     select
         load_id,
         row_status,
-        count(*) as n_rows,
-        cast(null as double) as sales
+        cast(null as decimal(28, 4)) as sales
 
     from related_series_judged
-    group by 1, 2
     union all
     select
         load_id,
         row_status,
-        count(*) as n_rows,
-        cast(null as double) as sales
+        cast(null as decimal(28, 4)) as sales
 
     from stores_judged
-    group by 1, 2
     union all
     select
         load_id,
         row_status,
-        count(*) as n_rows,
-        cast(null as double) as sales
+        cast(null as decimal(28, 4)) as sales
 
     from departments_judged
-    group by 1, 2
     union all
     select
         load_id,
         row_status,
-        count(*) as n_rows,
-        cast(null as double) as sales
+        cast(null as decimal(28, 4)) as sales
 
     from series_changes_judged
-    group by 1, 2
 
 ),
 
+-- Decimal sums do not depend on the order of the rows, and take what is rejected for its size.
 counted as (
 
     select
         load_id,
-        sum(case when row_status = 'accepted' then n_rows else 0 end) as n_accepted,
-        sum(case when row_status = 'rejected' then n_rows else 0 end) as n_rejected,
-        sum(case when row_status = 'superseded' then n_rows else 0 end) as n_superseded,
-        sum(case when row_status = 'retracted' then n_rows else 0 end) as n_retracted,
-        sum(case when row_status = 'accepted' then sales end) as sales_accepted,
-        sum(case when row_status = 'rejected' then sales end) as sales_rejected,
-        sum(case when row_status = 'superseded' then sales end) as sales_superseded,
-        sum(case when row_status = 'retracted' then sales end) as sales_retracted
+        count_if(row_status = 'accepted') as n_accepted,
+        count_if(row_status = 'rejected') as n_rejected,
+        count_if(row_status = 'superseded') as n_superseded,
+        count_if(row_status = 'retracted') as n_retracted,
+        cast(sum(case when row_status = 'accepted' then sales end) as double) as sales_accepted,
+        cast(sum(case when row_status = 'rejected' then sales end) as double) as sales_rejected,
+        cast(sum(case when row_status = 'superseded' then sales end) as double) as sales_superseded,
+        cast(sum(case when row_status = 'retracted' then sales end) as double) as sales_retracted
 
     from judged
     group by 1

@@ -23,7 +23,7 @@ store_sales as (
     select
         store_id,
         week_end_date,
-        sum(sales) as reported_sales
+        cast(sum(cast(sales as decimal(18, 4))) as double) as reported_sales
 
     from sales_weekly
     where is_part_week
