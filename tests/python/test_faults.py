@@ -187,11 +187,8 @@ def test_a_stop_of_a_landing_says_whether_its_record_is_there(
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_real_ctrl_c_in_a_landing_leaves_nothing(tmp_path: Path, number: int) -> None:
     data = tmp_path / "data"
-    simulate(data, stores=1, departments=1, weeks=60)
-    # A pipe that nobody writes to: the command waits in the midst of reading.
-    os.mkfifo(data / "departments.csv.wait")
-    (data / "departments.csv").unlink()
-    (data / "departments.csv.wait").rename(data / "departments.csv")
+    # So much that the command is still reading when the stop comes, on a busy machine too.
+    simulate(data, stores=20, departments=20, weeks=160)
     process = subprocess.Popen(
         [sys.executable, "-m", "salescast", "ingest", str(data), "--mapping", "demo"],
         stderr=subprocess.PIPE,
