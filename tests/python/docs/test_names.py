@@ -267,7 +267,7 @@ def test_data_in_blocks_is_read(tmp_path):
         elif block.language in reads:
             reads[block.language](block.text)
         else:
-            assert block.language in ("", "mermaid"), block.place
+            assert block.language in ("", "mermaid", "text"), block.place
 
 
 def test_models_in_blocks_are_models(tmp_path):
