@@ -102,12 +102,13 @@ final as (
         sold.n_weeks,
         sold.highest_sales,
         -- A series of less than a season may have its high weeks before it; others are judged by their own sales.
-        {{ var('plausible_multiple') }} * greatest(
+        -- Where nothing was ever sold there is nothing to judge by.
+        {{ var('plausible_multiple') }} * nullif(greatest(
             sold.highest_sales,
             coalesce(typical.highest_sales, 0e0)
             * case when sold.n_weeks > {{ var('season_weeks') }} then {{ var('plausible_floor') }}e0 else 1e0 end
-        ) as largest_plausible,
-        {{ var('plausible_chain_multiple') }} * chain.highest_sales as chain_largest_plausible
+        ), 0e0) as largest_plausible,
+        {{ var('plausible_chain_multiple') }} * nullif(chain.highest_sales, 0e0) as chain_largest_plausible
 
     from sold
     left join typical on sold.cutoff_date = typical.cutoff_date

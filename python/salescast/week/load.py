@@ -16,7 +16,7 @@ from salescast.problems import N_NAMED, refuse_problems
 from salescast.quantiles import QUANTILE_COLUMNS
 from salescast.sql_text import quoted_text
 from salescast.week.batch import RunRecord
-from salescast.week.plausibility import check_chain, find_implausible
+from salescast.week.plausibility import check_chain, find_implausible, need_stand_in
 
 SIGNIFICANT_DIGITS = 6
 
@@ -128,7 +128,7 @@ def land_run(
             _choose_fallback(connection, lake, run, forecasts, rows, parameters, plausible_range)
             staged = _stage(connection, lake, run, forecasts, rows, parameters)
             try:
-                _check_rows(connection, staged.path, run)
+                _check_rows(connection, staged, run)
                 if plausible_range is not None:
                     check_chain(connection, staged.path, plausible_range, run)
                 _land_fallback(connection, lake, run)
@@ -237,6 +237,7 @@ def _choose_fallback(
             """,
             {"run_id": run.run_id},
         )
+        need_stand_in(connection, forecasts.fallback, run)
 
 
 def _no_rows(lake: Lake) -> str:
@@ -334,8 +335,14 @@ def _landed_value(value: str, lower_bound: float | None) -> str:
     return f"if(isfinite({value}), greatest({rounded}, {lower_bound!r}::double), {value})"
 
 
-def _check_rows(connection: duckdb.DuckDBPyConnection, path: Path, run: RunRecord) -> None:
+def _check_rows(connection: duckdb.DuckDBPyConnection, staged: StagedFile, run: RunRecord) -> None:
     """Refuse rows of any recipe that readers could not rely on."""
+    if staged.n_rows == 0:
+        raise RunError(
+            f"{run.model_id} has no forecast of any series at {run.cutoff_date}.",
+            where=run.run_id,
+            fix="Nothing was landed. Look at what its relation or its rows hold; then run again.",
+        )
     numbers = ", ".join(("mean", *QUANTILE_COLUMNS))
     refuse_problems(
         connection,
@@ -355,7 +362,7 @@ def _check_rows(connection: duckdb.DuckDBPyConnection, path: Path, run: RunRecor
         )
         select problem, item_id, null from problems
         """,
-        {"path": str(path), "n": run.prediction_length},
+        {"path": str(staged.path), "n": run.prediction_length},
         where=run.run_id,
         fix="Nothing was landed. Look at the models of models/baselines; then run again.",
     )

@@ -105,6 +105,42 @@ def find_implausible(
         )
 
 
+def need_stand_in(
+    connection: duckdb.DuckDBPyConnection, fallback: Path | None, run: RunRecord
+) -> None:
+    """Refuse a run with an implausible series that has no other rows to land.
+
+    Args:
+        connection: Where the table `fallback_items` is.
+        fallback: Parquet of the rows that stand in; None if nothing does.
+        run: The run, for the message.
+
+    Raises:
+        RunError: Such series; names the first of them.
+    """
+    others = (
+        "select item_id from read_parquet($fallback)" if fallback else "select null where false"
+    )
+    row = connection.execute(
+        f"""
+        select count(*), list(item_id order by item_id) from fallback_items
+        where reason = 'implausible' and item_id not in ({others})
+        """,
+        {"fallback": str(fallback)} if fallback else {},
+    ).fetchone()
+    assert row is not None
+    n_items, items = row
+    if n_items:
+        more = ", …" if n_items > N_NAMED else ""
+        raise RunError(
+            f"The forecasts of {run.model_id} at {run.cutoff_date} are not plausible: those of "
+            f"{n_items:,} series are far beyond anything that these have ever sold, and nothing "
+            f"stands in for them ({', '.join(items[:N_NAMED])}{more}).",
+            where=run.run_id,
+            fix=_FIX,
+        )
+
+
 def check_chain(
     connection: duckdb.DuckDBPyConnection, landing: Path, ranges: Path, run: RunRecord
 ) -> None:
