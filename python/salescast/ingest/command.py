@@ -259,13 +259,12 @@ def _judge(landing: Landing, loads: Sequence[Load]) -> tuple[Replaced, list[str]
     old_before = far_back_of(kept)
     replaced = sales.replaced(old_before) if meets else Replaced()
     questions = about_history(sales.replaced(old_before, only_others=True), kept, mapping)
-    if not lines:
-        repeated = sales.repeats(also_landed=mapping.deliveries == "adds") if sums else []
-        repeated += sales.repeats_within_files() if sums else []
-        asked, told = about_repeats(repeated)
-        questions += asked
-        landing.warnings += told
-    elif n := sales.lines_that_differ():
+    repeated = sales.repeats()
+    repeated += sales.repeats_within_files() if sums else []
+    asked, told = about_repeats(repeated)
+    questions += asked
+    landing.warnings += told
+    if lines and (n := sales.lines_that_differ()):
         landing.warnings.append(
             f"{counted(n, 'line id')} stand for rows that are not the same, of which one counts; "
             f"does tables.sales.line_id in {mapping.path} name a line, or a whole order?"

@@ -146,7 +146,7 @@ class Sales:
         sums: bool,
     ) -> None:
         """Gather the rows; nothing is judged yet."""
-        self._con, self._names, self._sums = con, names, sums
+        self._con, self._names, self._sums, self._adds = con, names, sums, adds
         gone_ids = ", ".join(quoted_text(name) for name in gone) or "''"
         self._kept = f"load_id not in ({gone_ids})"
         new = " union all by name ".join(f"from {_staged(file)}" for file in staged.values())
@@ -240,20 +240,21 @@ class Sales:
         assert row is not None
         return Replaced(*row)
 
-    def repeats(self, *, also_landed: bool) -> list[Repeated]:
-        """Rows of each file that are in another file of the delivery, or `also_landed`.
+    def repeats(self) -> list[Repeated]:
+        """Rows of each file that count a second time beside the same row of another file.
 
-        Of several other files the one with most of them is named.
+        Rows with a line id never do. Of several other files the one with most of them is named.
         """
-        others = self._kept if also_landed else "is_new"
+        counting = (["is_new"] if self._sums else []) + (["not is_new"] if self._adds else [])
+        others = f"({' or '.join(counting) or 'false'}) and {self._kept}"
         rows = self._con.execute(
             f"""
-            with new as (select load_id, row_digest from delivered where is_new),
+            with new as (select load_id, row_digest, line_id from delivered where is_new),
             places as (select distinct row_digest, load_id from delivered where {others}),
             shared as (
                 select new.load_id, places.load_id as other, count(*) as n_rows
                 from new inner join places using (row_digest)
-                where places.load_id <> new.load_id
+                where places.load_id <> new.load_id and new.line_id is null
                 group by all
             ),
             sizes as (select load_id, count(*) as n_rows from new group by all)
@@ -271,11 +272,11 @@ class Sales:
         rows = self._con.execute(
             """
             with counted as (
-                select load_id, row_digest, count(*) as n_rows from delivered
-                where is_new group by all
+                select load_id, row_digest, count(line_id) as n_ids, count(*) as n_rows
+                from delivered where is_new group by load_id, row_digest
             )
-            select load_id, sum(n_rows)::bigint from counted
-            group by 1 having min(n_rows) > 1 and sum(n_rows) >= 10 order by 1
+            select load_id, sum(n_rows)::bigint from counted group by 1
+            having min(n_rows) > 1 and sum(n_rows) >= 10 and sum(n_ids) = 0 order by 1
             """
         ).fetchall()
         return [Repeated(self._names[a], self._names[a], n, n) for a, n in rows]
