@@ -61,6 +61,7 @@ from salescast.ingest.source_files import (
     told_reading,
 )
 from salescast.ingest.text_files import scratch_folder
+from salescast.ingest.withdrawn import note_landed
 from salescast.lake import Lake, StagedFile
 from salescast.lake.loads import Load, counted_loads
 from salescast.lake.settings import newest_settings
@@ -108,6 +109,7 @@ def ingest(
         landing = Landing(mapping, lake, con, stack, tell, scratch)
         clock = Clock(now or datetime.now(UTC), lake)
         delivery_id, _ = clock.tick()
+        note_landed(landing, loads)
         skipped = _stage_new(matched, loads, landing, clock, delivery_id)
         put_back = _put_back(skipped, loads, landing, clock, delivery_id)
         tables = {load.table_name for load in loads}
@@ -316,6 +318,7 @@ def _stage_load(
         "load_id": load_id,
         "loaded_at": moment,
         "source_file": source.name,
+        "delivery_id": delivery_id,
     }
 
     def stage_rows(source: SourceFile) -> StagedFile:
@@ -333,7 +336,7 @@ def _stage_load(
         except duckdb.Error as error:
             source = set_lines_aside(source, error, landing.con, landing.scratch)
             staged = stage_rows(source)
-        n_left_out = count_left_out(source, landing, parameters) if table.kept else 0
+        n_left_out = count_left_out(source, staged, landing, parameters) if table.kept else 0
     except duckdb.Error as error:
         raise told_reading(error, source) from error
     if not staged.n_rows and n_left_out:

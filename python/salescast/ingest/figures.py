@@ -46,8 +46,8 @@ class Replaced:
         n_changed: Stores, departments and dates whose sum is another one with it.
         n_changed_old: Those of them that are far before the newest landed date.
         oldest_changed: The first date of these.
-        n_vanished: Of the replaced rows, those of keys with several rows that the delivery does not
-            hold again.
+        n_vanished: Of the replaced rows, those of keys with several rows of which the delivery has
+            neither the row nor the line again.
         n_of_lines: Replaced rows of keys with several rows.
     """
 
@@ -222,6 +222,9 @@ class Sales:
                 where keys.has_lines and lost.row_digest is not null
                     and lost.row_digest not in (
                         select row_digest from after where is_new and row_digest is not null
+                    )
+                    and coalesce(lost.line_id, '') not in (
+                        select coalesce(line_id, ' ') from after where is_new
                     )
             )
             select

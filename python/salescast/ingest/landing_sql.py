@@ -10,6 +10,7 @@ from salescast.ingest.expression_sql import Cells, ExpressionSql
 from salescast.ingest.landing import Landing
 from salescast.ingest.source_files import SourceFile
 from salescast.ingest.value_sql import Column, date_sql, is_number, number_sql, text_sql
+from salescast.ingest.withdrawn import with_withdrawn
 from salescast.lake import LAKE_SCHEMAS
 from salescast.mapping import Mapping, RelatedTable, SalesTable, TableMapping
 
@@ -51,16 +52,17 @@ def landing_query(
         "$source_file as source_file",
         "source_row",
     ]
-    where = ""
-    if table.kept:
-        where = f" where unreadable_line is not null or ({expressions.keeps(table.kept)})"
-    return f"select {', '.join(selected)} from ({source.reader}){where}"
+    if not table.kept:
+        return f"select {', '.join(selected)} from ({source.reader})"
+    is_kept = f"unreadable_line is not null or ({expressions.keeps(table.kept)})"
+    rows = f"select {', '.join(selected)}, {is_kept} as is_kept from ({source.reader})"
+    return with_withdrawn(rows, table, landing.mapping)
 
 
 def left_out_query(
     source: SourceFile, table: TableMapping, mapping: Mapping, parameters: dict[str, Any]
 ) -> str:
-    """A select of the number of rows that `keep` leaves out, and the sum of their sales."""
+    """A select of the number of rows that `keep` leaves out, their sales, and how many it keeps."""
     expressions = _expressions(source, mapping, parameters)
     sales = "null"
     if "sales" in table.computed:
@@ -68,8 +70,9 @@ def left_out_query(
     elif column := source.column_of("sales", table.columns):
         sales = number_sql(column, mapping)
     return (
-        f"select count(*), sum(try_cast({sales} as decimal(38, 4))) from ({source.reader})"
-        f" where unreadable_line is null and not ({expressions.keeps(table.kept)})"
+        "select count_if(not is_kept), sum(sales) filter (not is_kept), count_if(is_kept) from"
+        f" (select try_cast({sales} as decimal(38, 4)) as sales, unreadable_line is not null or"
+        f" ({expressions.keeps(table.kept)}) as is_kept from ({source.reader}))"
     )
 
 

@@ -8,20 +8,32 @@ from typing import Any
 from salescast.ingest.landing import Landing
 from salescast.ingest.landing_sql import compared_query, left_out_query, used_parameters
 from salescast.ingest.source_files import SourceFile
+from salescast.lake import StagedFile
 
 
-def count_left_out(source: SourceFile, landing: Landing, parameters: dict[str, Any]) -> int:
-    """Number of rows that `keep` leaves out; tells it with the sum of their sales."""
+def count_left_out(
+    source: SourceFile, staged: StagedFile, landing: Landing, parameters: dict[str, Any]
+) -> int:
+    """Number of rows that are not landed because of `keep`; tells it with the sum of their sales.
+
+    Those that it leaves out and that withdraw landed sales are landed, and told too.
+    """
     table = landing.mapping.tables.present()[source.table]
     query = left_out_query(source, table, landing.mapping, parameters)
     found = landing.con.execute(query, used_parameters(parameters, query)).fetchone()
-    n_rows, sales = found or (0, None)
+    n_rows, sales, n_kept = found or (0, None, 0)
+    n_withdrawn = staged.n_rows - int(n_kept) if source.table == "sales" else 0
     if n_rows:
         of_sales = "" if sales is None else f"; their sales sum to {sales:,.2f}"
         rows = "1 row" if n_rows == 1 else f"{n_rows:,} rows"
         landing.warnings.append(f"{source.name}: keep leaves out {rows}{of_sales}")
+    if n_withdrawn:
+        landing.warnings.append(
+            f"{source.name}: {n_withdrawn:,} of them landed before with sales and now "
+            f"{'counts' if n_withdrawn == 1 else 'count'} 0"
+        )
     _tell_misspelt(source, landing, parameters)
-    return int(n_rows)
+    return int(n_rows) - n_withdrawn
 
 
 def _tell_misspelt(source: SourceFile, landing: Landing, parameters: dict[str, Any]) -> None:
