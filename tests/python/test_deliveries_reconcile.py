@@ -58,6 +58,7 @@ class Load:
     adds: bool
     replaces: str | None = None
     is_retracted: bool = False
+    is_old: bool = False
     rows: list[Row] = field(default_factory=list)
 
 
@@ -67,10 +68,14 @@ def make_case(number: int, chance: random.Random) -> list[Load]:
     has_lines = chance.random() < 0.4
     for delivery in range(chance.randint(1, 5)):
         adds = chance.random() < 0.5
+        # Files of before there were deliveries are each one by itself.
+        is_old = delivery == 0 and chance.random() < 0.3
         for file in range(chance.choice((1, 1, 2, 3))):
             load_id = f"{number:05d}-{delivery}-{file}"
             load = Load(load_id, f"{number:05d}-{delivery}", adds)
-            if loads and chance.random() < 0.15:
+            if is_old:
+                load.is_old, load.delivery_id, load.adds = True, load_id, False
+            elif loads and chance.random() < 0.15:
                 # Read anew under a mended mapping, it stays in the place of what it replaces.
                 old = chance.choice(loads)
                 if not any(each.replaces == old.load_id for each in loads):
@@ -209,6 +214,13 @@ def test_deliveries_reconcile(compiled: dict[str, str], sums: bool) -> None:
             mine = Counter(status[row.load_id, row.source_row] for row in load.rows)
             assert {k: v for k, v in counts.items() if v} == mine
             assert sales == pytest.approx(sum(sums_of.values()))
+            for what in STATUSES:
+                expected = sum(
+                    Decimal(row.sales)
+                    for row in load.rows
+                    if row.is_readable and status[row.load_id, row.source_row] == what
+                )
+                assert sums_of[what] == pytest.approx(float(expected))
     # Every status was met, so that an empty comparison does not pass.
     assert {what for what in status.values()} == set(STATUSES)
 
@@ -250,11 +262,13 @@ def land(con: duckdb.DuckDBPyConnection, loads: list[Load], *, sums: bool) -> No
             {
                 **{
                     "load_id": load.load_id,
-                    "delivery_id": load.delivery_id,
+                    "delivery_id": None if load.is_old else load.delivery_id,
                     "table_name": "raw_sales",
                 },
                 **{"n_rows": len(load.rows), "replaces_load_id": load.replaces, "source_file": "f"},
-                "between_deliveries": "adds" if load.adds else "restates",
+                "between_deliveries": None
+                if load.is_old
+                else ("adds" if load.adds else "restates"),
                 "sales_sum": float(sum(Decimal(r.sales) for r in load.rows if r.is_readable)),
             }
             for load in loads

@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from salescast.errors import RunError
-from salescast.lake import Lake
+from salescast.lake import Lake, StagedFile
 from salescast.quantiles import QUANTILE_COLUMNS
 from salescast.week.batch import RunRecord
 from salescast.week.load import Forecasts, LandedRun, land_run
@@ -202,6 +202,12 @@ def test_few_wrong_series_are_errors_and_many_a_broken_model(week: Week) -> None
     assert week.land().n_implausible_items == 4
 
 
+def test_one_more_wrong_series_refuses_the_run_however_small_they_are(week: Week) -> None:
+    week.sold({item: 1.0 if item < "1:f" else HIGHEST for item in SERIES}, chain=1e9)
+    week.model(values(**dict.fromkeys("abcde", NEVER)))
+    week.refused(NOT_PLAUSIBLE + r"5 of 20 series .* \(1:a, 1:b, 1:c, 1:d, 1:e\)")
+
+
 def test_many_wrong_series_refuse_the_run(week: Week) -> None:
     week.model(values(**dict.fromkeys("abcdefg", NEVER)))
     week.refused(NOT_PLAUSIBLE + r"7 of 20 series .* \(1:a, 1:b, 1:c, 1:d, 1:e, …\)")
@@ -379,19 +385,34 @@ def test_no_rows_at_all_are_refused(week: Week) -> None:
     week.refused("no forecast")
 
 
-def test_a_kill_before_the_forecasts_takes_the_same_series(week: Week) -> None:
+def test_a_kill_before_the_forecasts_takes_the_same_series(
+    week: Week, monkeypatch: pytest.MonkeyPatch
+) -> None:
     week.model(values(c=NEVER, d=NEVER))
-    first = week.land()
-    before = landed_files(week.lake)
-    for table in ("forecasts", "runs"):
-        week.lake.file(table, RUN.run_id).unlink()
-    # What is plausible may be another after a build in between.
-    week.sold(dict.fromkeys(SERIES, 1.0), chain=1e9)
-    assert week.land() == first
-    after = landed_files(week.lake)
-    assert {k: after[k] for k in ("fallback_items", "forecasts")} == {
-        k: before[k] for k in ("fallback_items", "forecasts")
+
+    publish = StagedFile.publish
+
+    def killed(staged: StagedFile) -> Path:
+        if staged.target.parent.name == "forecasts":
+            raise KeyboardInterrupt
+        return publish(staged)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StagedFile, "publish", killed)
+        with pytest.raises(KeyboardInterrupt):
+            week.land()
+    listed = landed_files(week.lake)
+    assert {table: len(files) for table, files in listed.items()} == {
+        "fallback_items": 1,
+        "forecasts": 0,
+        "runs": 0,
     }
+    # What is plausible may be another after a build in between.
+    week.sold(dict.fromkeys(SERIES, NEVER), chain=1e9)
+    landed = week.land()
+    assert landed.implausible_items == ("1:c", "1:d")
+    assert week.landed() == values(c=NAIVE, d=NAIVE)
+    assert landed_files(week.lake)["fallback_items"] == listed["fallback_items"]
     [run] = week.lake.read("runs").to_pylist()
     assert run["n_fallback_items"] == 2
 
