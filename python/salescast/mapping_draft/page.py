@@ -202,7 +202,7 @@ def _table(
             "unpivot", table.wide.unpivot, why=table.wide.why, doubts=table.wide.doubts, indent=4
         )
     if name == "sales" and lines:
-        _lines(page, lines)
+        _lines(page, lines, roles.keep)
     if name == "related":
         _series(page, table, rhythm, con)
     _unused(page, name, table)
@@ -260,11 +260,17 @@ def _line_titles(table: Table, rhythm: Rhythm, con: duckdb.DuckDBPyConnection) -
     return Lines((), False, order.title if order else "")
 
 
-def _lines(page: Page, lines: Lines) -> None:
+def _lines(page: Page, lines: Lines, keep: Sequence[str]) -> None:
     said = f"no two rows have the same {' and '.join(map(shown, lines.titles))}"
     if lines.is_sure:
         why = [f"{said}: a line that is delivered again counts once"]
         page.key("line_id", list(lines.titles), why=why, indent=4)
+        if keep:
+            page.check(
+                "a line that lands and is cancelled later stays what it was if keep leaves it out: "
+                "instead compute it as 0, such as \"if(status = 'cancelled', 0, amount)\"",
+                indent=4,
+            )
     elif lines.titles:
         page.check(
             f"{said}. If they identify a line for good, write line_id: {list(lines.titles)}, so "

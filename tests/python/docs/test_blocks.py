@@ -52,6 +52,7 @@ NOT_RUN = [
         "needs Trino; packages/local-aws/tests/gateway",
     ),
     ("packages/local-aws/README.md", "with running_stack(", "starts Trino; on_athena/conftest.py"),
+    ("docs/your-data.md", "salescast ingest docs/examples/", "is run by docs/test_examples.py"),
     ("docs/adding-a-recipe.md", '"""The last sale', "is run by recipes/test_adding_a_recipe.py"),
     ("docs/adding-a-recipe.md", "from support", "is run by recipes/test_adding_a_recipe.py"),
     ("deploy/image/README.md", "docker build", DOCKER.format("test_image.py")),
