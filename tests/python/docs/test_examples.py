@@ -33,18 +33,40 @@ LANDED = {
 }
 
 
-def parts_of(name: str) -> tuple[Code, Code, Code]:
-    """The mapping, the commands and the print of an example."""
+def parts_of(name: str) -> tuple[Code, Code, Code, Code]:
+    """The lines of a file, the mapping, the commands and the print of an example."""
     page = blocks(PAGE)
     (n,) = [n for n, each in enumerate(page) if f"docs/examples/{name}.yml" in each.text]
-    return page[n - 1], page[n], page[n + 1]
+    return page[n - 2], page[n - 1], page[n], page[n + 1]
+
+
+def assert_shown(shown: str, lines: list[str]) -> None:
+    """Lines of a file as a page shows them: `…` stands for lines, or for the end of one, left out.
+
+    The last line of the file is below such a line.
+    """
+    first, _, last = shown.partition("\n…\n")
+    wanted = first.splitlines()
+    pairs = list(zip(wanted, lines[: len(wanted)], strict=True))
+    if last:
+        pairs += zip(last.splitlines(), lines[-len(last.splitlines()) :], strict=True)
+    for each, line in pairs:
+        assert line.startswith(each[:-1]) if each.endswith("…") else line == each
+
+
+@pytest.mark.parametrize("name", LANDED)
+def test_the_lines_shown_are_in_the_file(name: str) -> None:
+    lines, mapping, commands, _ = parts_of(name)
+    (path, *_) = re.findall(r"docs/examples/\S+\.csv", commands.text)
+    encoding = yaml.safe_load(mapping.text)["tables"]["sales"].get("encoding", "utf-8")
+    assert_shown(lines.text, (ROOT / path).read_text(encoding=encoding).splitlines())
 
 
 @pytest.mark.parametrize("name", LANDED)
 def test_an_example_prints_and_lands_what_its_page_says(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mapping, commands, printed = parts_of(name)
+    _, mapping, commands, printed = parts_of(name)
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("SALESCAST_HOME", str(tmp_path))
     told = ""
