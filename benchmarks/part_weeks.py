@@ -105,7 +105,8 @@ with truth as (
 ),
 paused as (
     select *,
-        count(*) filter (where is_reported) over (partition by store_id order by sales_date) as pause
+        count(*) filter (where is_reported)
+            over (partition by store_id order by sales_date) as pause
     from judged.salescast_intermediate.int_week__store_days
 ),
 days as (
