@@ -103,15 +103,34 @@ with truth as (
         count(*) filter (where fate = 'lost') as n_lost, count(*) filter (where fate = 'in') as n_in
     from days group by all
 ),
+paused as (
+    select *,
+        count(*) filter (where is_reported)
+            over (partition by store_id order by sales_date) as pause
+    from judged.salescast_intermediate.int_week__store_days
+),
+days as (
+    select *,
+        count(*) filter (where is_missing and not is_day_off and place = 'within')
+            over (partition by store_id, pause) as n_pause_alone,
+        count(*) filter (where is_missing and place = 'within')
+            over (partition by store_id, pause) as n_pause
+    from paused
+),
 counted as (
     select store_id, week_end_date,
         count(*) filter (where is_missing and not is_day_off and place <> 'within') as n_ends,
         count(*) filter (where is_missing and not is_day_off and place = 'within') as n_alone,
-        count(*) filter (where is_missing and place = 'within') as n_within
-    from judged.salescast_intermediate.int_week__store_days group by all
+        count(*) filter (where is_missing and place = 'within') as n_within,
+        bool_or(
+            is_missing and not is_day_off and place = 'within'
+            and (n_pause_alone >= $least or n_pause >= $least + 1)
+        ) as is_in_pause
+    from days group by all
 ),
 weeks as (
-    select truth.*, n_ends > 0 or n_alone >= $least or n_within >= $least + 1 as is_gap
+    select truth.*,
+        n_ends > 0 or n_alone >= $least or n_within >= $least + 1 or is_in_pause as is_gap
     from truth join counted using (store_id, week_end_date)
     where n_in > 0
 )

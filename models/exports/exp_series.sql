@@ -43,9 +43,9 @@ seen as (
         min(sales_filled.week_idx) as first_week_idx,
         min(sales_filled.week_end_date) as first_week_end_date,
         max(case when sales_filled.is_observed then sales_filled.week_end_date end) as last_week_end_date,
-        max(case when sales_filled.sales <> 0e0 then sales_filled.week_end_date end) as last_sold_week_end_date,
-        max(case when sales_filled.sales <> 0e0 then sales_filled.week_idx end) as last_sold_week_idx,
-        min(case when sales_filled.sales <> 0e0 then sales_filled.week_idx end) as first_sold_week_idx,
+        max(case when sales_filled.is_sold then sales_filled.week_end_date end) as last_sold_week_end_date,
+        max(case when sales_filled.is_sold then sales_filled.week_idx end) as last_sold_week_idx,
+        min(case when sales_filled.is_sold then sales_filled.week_idx end) as first_sold_week_idx,
         cast(count(*) as integer) as n_weeks,
         cast(count_if(sales_filled.is_observed) as integer) as n_observed,
         coalesce(max(abs(sales_filled.sales)), 0e0) as max_abs_sales

@@ -396,7 +396,9 @@ def test_changed_settings_land_without_new_files(
 ) -> None:
     put(source, "sales.csv", sales_rows(FRIDAYS))
     first = ingest(source, retail, lake)
-    again = ingest(source, own(missing_means="zero"), lake)
+    zero = own(missing_means="zero")
+    assert_refused(source, zero, lake, "missing_means becomes zero and was unknown", "--yes")
+    again = ingest(source, zero, lake, decide=lambda _: True)
     assert again.loads == ()
     assert again.settings_changed
     assert again.settings_id > first.settings_id

@@ -76,6 +76,7 @@ final as (
             else reported_sales
         end as sales,
         is_reported and not is_part_week as is_observed,
+        coalesce(reported_sales <> 0e0, false) as is_sold,
         is_stocked_out_week,
         is_part_week
 

@@ -1,8 +1,8 @@
 with
 
-sales_weekly as (
+sales_filled as (
 
-    select * from {{ ref('int_sales__weekly') }}
+    select * from {{ ref('int_sales__filled') }}
 
 ),
 
@@ -15,8 +15,8 @@ sold as (
         lag(week_idx) over (partition by item_id order by week_idx) as sold_before_week_idx,
         min(week_idx) over (partition by item_id order by week_idx) as first_sold_week_idx
 
-    from sales_weekly
-    where sales <> 0e0
+    from sales_filled
+    where is_sold
 
 ),
 

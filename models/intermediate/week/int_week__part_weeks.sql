@@ -30,6 +30,34 @@ bounds as (
 
 ),
 
+-- Missing days with no reported day between them are one pause, also where the week's end lies between them.
+paused_days as (
+
+    select
+        *,
+        sum(case when is_reported then 1 else 0 end) over (
+            partition by store_id order by sales_date
+        ) as pause_idx
+
+    from store_days
+
+),
+
+days_in_pauses as (
+
+    select
+        *,
+        sum(case when is_missing and place = 'within' then 1 else 0 end) over (
+            partition by store_id, pause_idx
+        ) as n_pause_days,
+        sum(case when is_missing and place = 'within' and not is_day_off then 1 else 0 end) over (
+            partition by store_id, pause_idx
+        ) as n_pause_days_alone
+
+    from paused_days
+
+),
+
 day_counts as (
 
     select
@@ -41,9 +69,12 @@ day_counts as (
         count_if(is_missing and not is_day_off and place = 'after') as n_missing_after,
         count_if(is_missing and not is_day_off and place = 'before') as n_missing_before,
         count_if(is_missing and not is_day_off and place = 'within') as n_missing_alone,
-        count_if(is_missing and place = 'within') as n_missing_within
+        count_if(is_missing and place = 'within') as n_missing_within,
+        max(case when is_missing and place = 'within' and not is_day_off then n_pause_days end) as n_pause_days,
+        max(case when is_missing and place = 'within' and not is_day_off then n_pause_days_alone end)
+            as n_pause_days_alone
 
-    from store_days
+    from days_in_pauses
     group by 1, 2
 
 ),
@@ -58,6 +89,7 @@ short_weeks as (
             when n_missing_after > 0 then 'late'
             when n_missing_before > 0 then 'started'
             when n_missing_alone >= 3 or n_missing_within >= 4 then 'interrupted'
+            when n_pause_days_alone >= 3 or n_pause_days >= 4 then 'interrupted'
         end as reason,
         n_days,
         n_usual_days,

@@ -25,8 +25,8 @@ parsed as (
         raw_departments.source_file,
         raw_departments.source_row,
         {{ normalised_key('raw_departments.department') }} as department_id,
-        trim(raw_departments.name) as department_name,
-        trim(raw_departments.category) as category,
+        {{ trimmed('raw_departments.name') }} as department_name,
+        {{ trimmed('raw_departments.category') }} as category,
         loads.delivery_id,
         loads.between_deliveries,
         loads.is_retracted

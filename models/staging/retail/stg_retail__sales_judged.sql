@@ -125,8 +125,8 @@ typed as (
         dated.sums_duplicates,
         -- What is optional must not cost a sale: it is told, and the rest of the row counts.
         {{ row_problems({
-            'is_holiday_invalid': "trim(dated.is_holiday_text) <> '' and dated.is_holiday is null",
-            'is_stocked_out_invalid': "trim(dated.is_stocked_out_text) <> '' and dated.is_stocked_out is null",
+            'is_holiday_invalid': trimmed('dated.is_holiday_text') ~ " <> '' and dated.is_holiday is null",
+            'is_stocked_out_invalid': trimmed('dated.is_stocked_out_text') ~ " <> '' and dated.is_stocked_out is null",
         }) }} as row_problems,
         case
             when dated.unreadable_line is not null then 'line_unreadable'

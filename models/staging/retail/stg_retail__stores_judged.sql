@@ -25,9 +25,9 @@ parsed as (
         raw_stores.source_file,
         raw_stores.source_row,
         {{ normalised_key('raw_stores.store') }} as store_id,
-        trim(raw_stores.type) as store_type,
+        {{ trimmed('raw_stores.type') }} as store_type,
         {{ to_number('raw_stores.size') }} as store_size,
-        trim(raw_stores.region) as region,
+        {{ trimmed('raw_stores.region') }} as region,
         {{ to_date('raw_stores.opened_on') }} as opened_on,
         {{ to_date('raw_stores.closed_on') }} as closed_on,
         raw_stores.size as size_text,
@@ -48,9 +48,9 @@ typed as (
     select
         parsed.*,
         {{ row_problems({
-            'size_invalid': "trim(parsed.size_text) <> '' and parsed.store_size is null",
-            'opened_on_invalid': "trim(parsed.opened_on_text) <> '' and parsed.opened_on is null",
-            'closed_on_invalid': "trim(parsed.closed_on_text) <> '' and parsed.closed_on is null",
+            'size_invalid': trimmed('parsed.size_text') ~ " <> '' and parsed.store_size is null",
+            'opened_on_invalid': trimmed('parsed.opened_on_text') ~ " <> '' and parsed.opened_on is null",
+            'closed_on_invalid': trimmed('parsed.closed_on_text') ~ " <> '' and parsed.closed_on is null",
         }) }} as row_problems,
         case when coalesce(parsed.store_id, '') = '' then 'store_missing' end as reason
 

@@ -24,6 +24,7 @@ _MEANING = {
     "week_ends_on": "the last day of a week",
     "week_label": "which day a weekly date is",
     "duplicates": "whether rows of one key are summed",
+    "missing_means": "what a week without a row is",
 }
 
 
