@@ -101,6 +101,7 @@ LAKE_SCHEMAS: dict[str, dict[str, str]] = {
         "horizon_weeks": "integer",
         "mean": "double",
         **dict.fromkeys(QUANTILE_COLUMNS, "double"),
+        **_text("store_id", "department_id", "treatment"),
         "schema_version": "integer",
     },
     "runs": {
@@ -115,6 +116,12 @@ LAKE_SCHEMAS: dict[str, dict[str, str]] = {
         "n_rows": "bigint",
         "landed_at": "timestamp",
         "rows_digest": "bigint",
+        "newest_week_end_date": "date",
+        "schema_version": "integer",
+    },
+    "withdrawals": {
+        **_text("run_id", "reason"),
+        "withdrawn_at": "timestamp",
         "schema_version": "integer",
     },
     "fallback_items": {

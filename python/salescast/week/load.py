@@ -100,6 +100,7 @@ def land_run(
     lower_bound: float | None,
     facts: Mapping[str, Any],
     fallback_list: Path,
+    series: Path | None = None,
     plausible_range: Path | None = None,
     config: Mapping[str, Any] | None = None,
 ) -> LandedRun:
@@ -116,6 +117,8 @@ def land_run(
         facts: Columns of `runs` that only the caller knows: forecaster, seed, hyperparameters,
             code_version.
         fallback_list: File to write that names the series with the fallback's rows.
+        series: Parquet of exp_series at the cutoff, for the keys and the treatment of each row;
+            None to land rows without them.
         plausible_range: Parquet of exp_plausible_range at the cutoff; None to believe any forecast.
         config: DuckDB's settings.
 
@@ -129,7 +132,7 @@ def land_run(
         if not lake.has_file("forecasts", run.run_id):
             rows, parameters = _model_rows(run, forecasts, lower_bound)
             _choose_fallback(connection, lake, run, forecasts, rows, parameters, plausible_range)
-            staged = _stage(connection, lake, run, forecasts, rows, parameters)
+            staged = _stage(connection, lake, run, forecasts, rows, parameters, series)
             try:
                 _check_rows(connection, staged, run)
                 if plausible_range is not None:
@@ -262,8 +265,13 @@ def _stage(
     forecasts: Forecasts,
     rows: str,
     parameters: Mapping[str, Any],
+    series: Path | None,
 ) -> StagedFile:
     """Write the run's rows to a file of the lake that no reader sees yet."""
+    known = "select null as item_id, null as store_id, null as department_id, null as treatment"
+    if series is not None:
+        parameters = {**parameters, "series": str(series)}
+        known = "select item_id, store_id, department_id, treatment from read_parquet($series)"
     parameters = {**parameters, "run_id": run.run_id, "model_id": run.model_id}
     if forecasts.fallback is not None:
         parameters["fallback"] = str(forecasts.fallback)
@@ -282,8 +290,12 @@ def _stage(
         "forecasts",
         f"""
         select
-            $run_id as run_id, $model_id as model_id, cast($cutoff as date) as cutoff_date, rows.*
+            $run_id as run_id, $model_id as model_id, cast($cutoff as date) as cutoff_date, rows.*,
+            known.store_id, known.department_id,
+            if(fallback_items.item_id is null, known.treatment, 'fallback') as treatment
         from ({rows}) as rows
+        left join ({known}) as known using (item_id)
+        left join fallback_items using (item_id)
         order by item_id, horizon_weeks
         """,
         parameters,
