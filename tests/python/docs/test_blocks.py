@@ -158,7 +158,7 @@ def own_data(shop: Shop) -> Shop:
             shop.type(code)
     [(run_id,)] = shop.marts(
         "select run_id from salescast_marts.dim_forecast_run"
-        " where model_id = 'deepar' and kind = 'forecast'"
+        " where model_id = 'deepar' and kind = 'live'"
     )
     shop.values["RUN_ID"] = run_id
     return shop
