@@ -547,9 +547,7 @@ def status(last: int, target: str | None, as_json: bool) -> None:
 @_target_option
 @_take_lock_option
 @_json_option
-def withdraw(
-    run_id: str, reason: str, target: str | None, take_lock: bool, as_json: bool
-) -> None:
+def withdraw(run_id: str, reason: str, target: str | None, take_lock: bool, as_json: bool) -> None:
     """Take a landed run, or all runs of a batch, out of charts and accuracy.
 
     Its forecasts stay in marts.fct_forecast, marked as withdrawn. The first run of the same model

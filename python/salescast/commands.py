@@ -498,9 +498,7 @@ def champion_history(settings: Settings) -> list[Champion]:
     return read_history(open_lake(settings))[::-1]
 
 
-def withdraw(
-    settings: Settings, run_id: str, *, reason: str, take_lock: bool = False
-) -> list[str]:
+def withdraw(settings: Settings, run_id: str, *, reason: str, take_lock: bool = False) -> list[str]:
     """Withdraw a landed run, or all of a batch; returns the runs that were withdrawn.
 
     Raises:

@@ -134,7 +134,7 @@ class Warehouse(Protocol):
         """Write the forecasts of a SQL model at a cutoff as Parquet; returns the rows."""
 
     def export_series(self, cutoff: date, to: Path) -> int:
-        """Write the series of a cutoff and how they are treated as Parquet; returns their number."""
+        """Write the series of a cutoff and their treatment as Parquet; returns their number."""
 
     def export_plausible_range(self, cutoff: date, to: Path) -> int:
         """Write what forecasts of a cutoff can be believed to be as Parquet; returns the series."""

@@ -88,9 +88,7 @@ def life(new_home: Callable[[str], Home], tmp_path_factory: pytest.TempPathFacto
     life.land("wrong", FOURTH, FOURTH, factor=50)
     loads = dict(life.home.landed("raw_loads", "source_file, load_id"))
     life.do("wrong", *run)
-    life.home.command(
-        "ingest", "--retract", loads["wrong.csv"], "--reason", "another chain's file"
-    )
+    life.home.command("ingest", "--retract", loads["wrong.csv"], "--reason", "another chain's file")
     life.do("rerun", *run)
     life.home.command("withdraw", life.runs["wrong"], "--reason", "made from the wrong file")
     life.do("withdrawn", "build")
