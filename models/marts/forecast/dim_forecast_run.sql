@@ -72,7 +72,7 @@ reigns as (
     select
         model_id,
         set_at as begins_at,
-        coalesce(lead(set_at) over (order by set_at, model_id desc), timestamp '9999-12-31 00:00:00') as ends_at
+        coalesce(lead(set_at) over (order by set_at asc, model_id desc), timestamp '9999-12-31 00:00:00') as ends_at
 
     from champions
     union all
