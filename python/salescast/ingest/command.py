@@ -28,7 +28,7 @@ from salescast.ingest.figures import (
     figures_of_load,
     rows_replaced_since,
 )
-from salescast.ingest.find_files import match_files
+from salescast.ingest.find_files import match_files, told_below
 from salescast.ingest.fit_checks import (
     check_columns,
     check_spacing,
@@ -102,11 +102,13 @@ def ingest(
     """
     tell = on_progress or (lambda _: None)
     check_week_end(mapping, lake)
-    matched, unmatched = match_files(source, mapping, lake)
+    matched, unmatched, below = match_files(source, mapping, lake)
     loads = counted_loads(lake)
     with _connect(lake, memory_limit, threads) as con, ExitStack() as stack:
         scratch = stack.enter_context(scratch_folder(lake.temp_folder))
         landing = Landing(mapping, lake, con, stack, tell, scratch)
+        if below:
+            landing.warnings.append(told_below(below, mapping))
         clock = Clock(now or datetime.now(UTC), lake)
         delivery_id, _ = clock.tick()
         note_landed(landing, loads)
