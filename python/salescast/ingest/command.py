@@ -42,6 +42,7 @@ from salescast.ingest.questions import (
     about_history,
     about_put_back,
     about_repeats,
+    about_same_sales,
     about_settings,
     far_back_of,
 )
@@ -267,6 +268,7 @@ def _judge(landing: Landing, loads: Sequence[Load]) -> tuple[Replaced, list[str]
     repeated += sales.repeats_within_files() if sums else []
     asked, told = about_repeats(repeated)
     questions += asked
+    questions += about_same_sales(sales.same_sales(), repeated)
     landing.warnings += told
     if lines and (n := sales.lines_that_differ()):
         landing.warnings.append(
