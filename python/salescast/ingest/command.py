@@ -38,6 +38,7 @@ from salescast.ingest.fit_checks import (
 from salescast.ingest.landing import Landing, Progress
 from salescast.ingest.landing_sql import landing_query, used_parameters
 from salescast.ingest.left_out import count_left_out
+from salescast.ingest.line_breaks import check_line_breaks
 from salescast.ingest.questions import (
     about_history,
     about_put_back,
@@ -355,6 +356,7 @@ def _stage_load(
             where=str(source.path),
             fix="export the file again, or take it out of the folder",
         )
+    check_line_breaks(source, staged, landing)
     check_values(source, staged, landing)
     adds = mapping.deliveries == "adds" and source.table == "sales"
     landing.sources[load_id] = source
