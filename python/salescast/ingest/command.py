@@ -55,6 +55,7 @@ from salescast.ingest.result import (
     TableFigures,
     land_without_question,
 )
+from salescast.ingest.set_aside import sales_set_aside, tell_null_texts
 from salescast.ingest.settings_rows import series_levels, stage_settings
 from salescast.ingest.source_files import (
     SourceFile,
@@ -138,6 +139,7 @@ def ingest(
             delivery_id=delivery_id if delivery_id in deliveries else "",
             loads=tuple(_landed_load(record) for record in landing.records.values()),
             figures=_figures(landing),
+            set_aside=sales_set_aside(landing),
             replaced=replaced,
             skipped=tuple(file for file, _ in skipped if file.load_id not in gone),
             unmatched=tuple(unmatched),
@@ -358,6 +360,7 @@ def _stage_load(
         )
     check_line_breaks(source, staged, landing)
     check_values(source, staged, landing)
+    tell_null_texts(source, staged, landing)
     adds = mapping.deliveries == "adds" and source.table == "sales"
     landing.sources[load_id] = source
     landing.rows[load_id] = staged

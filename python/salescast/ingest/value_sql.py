@@ -34,7 +34,7 @@ NUMBER = r"^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$"
 ISO_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 
 # White space of any kind, also what is as narrow as nothing.
-_BLANKS = (
+BLANKS = (
     r"\t\n\v\f\r \x{0085}\x{00A0}\x{1680}\x{180E}\x{2000}-\x{200D}\x{2028}\x{2029}"
     r"\x{202F}\x{205F}\x{2060}\x{3000}\x{FEFF}"
 )
@@ -86,7 +86,7 @@ def written_number_sql(text: str, mapping: Mapping) -> str:
     """SQL that turns any text of a number into one with a decimal point; see `number_sql`."""
     decimal = mapping.decimal_sign
     digits = _digits(mapping)
-    blank = f"[{_BLANKS}]*"
+    blank = f"[{BLANKS}]*"
     currency = f"(?:{CURRENCY}{blank})?"
     after = f"(?:{blank}{CURRENCY})?"
     sign = f"(?:(?:[+]|{_MINUS}){blank})?"
@@ -144,7 +144,7 @@ def date_sql(column: Column, mapping: Mapping) -> str:
         return text
     if column.type.startswith("TIMESTAMP"):
         return f"strftime(cast({column.sql} as timestamp), '%Y-%m-%d')"
-    trimmed = f"regexp_replace({text}, '^[{_BLANKS}]+|[{_BLANKS}]+$', '', 'g')"
+    trimmed = f"regexp_replace({text}, '^[{BLANKS}]+|[{BLANKS}]+$', '', 'g')"
     found = written_date_sql(text, tuple(mapping.date_format), mapping)
     again = written_date_sql(trimmed, tuple(mapping.date_format), mapping)
     return (
