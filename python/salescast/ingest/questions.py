@@ -20,6 +20,8 @@ FEW_KEYS = 10
 """As few changed keys are never a large share: a home that has just begun."""
 MOSTLY = 0.5
 """A file of whose rows more than this share is repeated is asked about."""
+N_DIFFERENT = 5
+"""As many different sales are evidence; those of a shop that sells the same each day are none."""
 N_SHOWN = 3
 """Of as many files a question tells."""
 
@@ -84,23 +86,25 @@ def about_same_sales(same: Sequence[SameSales], asked: Sequence[Repeated]) -> li
         asked: Rows that are asked about already, word for word.
     """
     known = {each.source_file for each in asked if each.n_repeated > MOSTLY * each.n_rows}
-    questions = []
+    same = [each for each in same if each.source_file not in known]
     within = [each for each in same if each.source_file == each.other_file]
-    for each in within:
-        n, n_all = each.n_same, each.n_compared
-        # By chance, every second sale stands there an even number of times.
-        is_all, is_most = n == n_all >= 10, n >= 0.9 * n_all and n_all >= 50
-        if each.source_file not in known and (is_all or is_most):
-            questions.append(
-                f"{each.source_file} has {n:,} of its {n_all:,} sales two or three times (store, "
-                "department, date and amount; other columns may differ), and each would count; "
-                "were two exports put together?"
-            )
-    between = [each for each in same if each not in within and each.source_file not in known]
-    sums = (sum(each.n_same for each in between), sum(each.n_compared for each in between))
+    questions = [
+        f"{each.source_file} has {each.n_same:,} of its {each.n_compared:,} sales two or three "
+        "times (store, department, date and amount; other columns may differ), and each would "
+        "count; were two exports put together?"
+        for each in within
+        if each.n_different >= N_DIFFERENT and _is_repeated(each)
+    ]
+    between = [each for each in same if each not in within]
+    together = SameSales(
+        "",
+        "",
+        sum(each.n_same for each in between),
+        sum(each.n_compared for each in between),
+        sum(each.n_different for each in between),
+    )
     # Many small files say together what none says alone.
-    chosen = between if _is_no_chance(*sums) else []
-    chosen = chosen or [each for each in between if _is_no_chance(each.n_same, each.n_compared)]
+    chosen = between if _is_no_chance(together) else list(filter(_is_no_chance, between))
     texts: dict[frozenset[str], str] = {}
     for each in chosen:
         pair = frozenset((each.source_file, each.other_file))
@@ -119,12 +123,19 @@ def about_same_sales(same: Sequence[SameSales], asked: Sequence[Repeated]) -> li
     return questions
 
 
-def _is_no_chance(n_same: int, n_compared: int) -> bool:
+def _is_no_chance(each: SameSales) -> bool:
     """Whether most keys are the same, and more than small sales are by chance.
 
     Two files of small sales, 1 or 2 of a key, are the same for at most three keys in ten.
     """
-    return n_same >= MOSTLY * n_compared + 1.1 * math.sqrt(n_compared)
+    least = MOSTLY * each.n_compared + 1.1 * math.sqrt(each.n_compared)
+    return each.n_same >= least and each.n_different >= N_DIFFERENT
+
+
+def _is_repeated(each: SameSales) -> bool:
+    """Whether sales stand in one file twice, and more of them than every second one by chance."""
+    is_all = each.n_same == each.n_compared >= 10
+    return is_all or (each.n_same >= 0.9 * each.n_compared and each.n_compared >= 50)
 
 
 def about_settings(mapping: Mapping, newest: LandedSettings, landed: Sequence[Load]) -> list[str]:

@@ -1,7 +1,8 @@
 """Sales that files have twice although their rows differ, in a time of export or a running number.
 
 Compared is what is mapped: store, department, date and sales. One sale of 1.50 is like many others,
-so a key counts as the same only if all its amounts are, each as often, and zeros say nothing.
+so a key counts as the same only if all its amounts are, each as often. Zeros say nothing, and sales
+that are alike on all days say little.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ class SameSales:
         other_file: The one with most of them; the same file where it has them several times.
         n_same: Stores, departments and dates with the very sales of others; in one file, sales.
         n_compared: All of the file.
+        n_different: How many of `n_same` are different from each other.
     """
 
     source_file: str
     other_file: str
     n_same: int
     n_compared: int
+    n_different: int
 
 
 def same_in_other_files(
@@ -70,6 +73,7 @@ def same_in_other_files(
                 new.store,
                 new.department,
                 new.day,
+                any_value(hash(new.n_rows, new.amounts)) as amounts,
                 min(others.load_id) filter (
                     others.n_rows = new.n_rows and others.amounts = new.amounts
                 ) as same,
@@ -81,22 +85,22 @@ def same_in_other_files(
             from new
             inner join others using (store, department, day)
             where others.load_id <> new.load_id
-            group by all
+            group by new.load_id, new.store, new.department, new.day
         ),
         found as (
             select
                 load_id,
                 mode(coalesce(same, same_together)) as other,
-                count(coalesce(same, same_together)) as n_same
-            from met group by 1
+                count(*) as n_same,
+                count(distinct amounts) as n_different
+            from met where coalesce(same, same_together) is not null group by 1
         ),
         sizes as (select load_id, count(*) as n_keys from new group by 1)
-        select load_id, other, n_same, n_keys
-        from sizes inner join found using (load_id)
-        where n_same > 0 order by 1
+        select load_id, other, n_same, n_keys, n_different
+        from sizes inner join found using (load_id) order by 1
         """
     ).fetchall()
-    return [SameSales(names[load_id], names[other], n, size) for load_id, other, n, size in rows]
+    return [SameSales(names[load_id], names[other], *counts) for load_id, other, *counts in rows]
 
 
 def same_in_one_file(con: duckdb.DuckDBPyConnection, names: Mapping[str, str]) -> list[SameSales]:
@@ -107,8 +111,10 @@ def same_in_one_file(con: duckdb.DuckDBPyConnection, names: Mapping[str, str]) -
             select load_id, store, department, day, amount, count(*) as n_rows
             from delivered where is_new and amount <> 0 and line_id is null group by all
         )
-        select load_id, greatest(count_if(n_rows % 2 = 0), count_if(n_rows % 3 = 0)), count(*)
+        select
+            load_id, greatest(count_if(n_rows % 2 = 0), count_if(n_rows % 3 = 0)), count(*),
+            count(distinct hash(amount, n_rows))
         from sales group by 1 order by 1
         """
     ).fetchall()
-    return [SameSales(names[load_id], names[load_id], n, size) for load_id, n, size in rows if n]
+    return [SameSales(names[load_id], names[load_id], *counts) for load_id, *counts in rows]
