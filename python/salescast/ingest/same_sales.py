@@ -108,12 +108,13 @@ def same_in_one_file(con: duckdb.DuckDBPyConnection, names: Mapping[str, str]) -
     rows = con.execute(
         """
         with sales as (
-            select load_id, store, department, day, amount, count(*) as n_rows
-            from delivered where is_new and amount <> 0 and line_id is null group by all
+            select load_id, any_value(amount) as amount, count(*) as n_rows
+            from delivered where is_new and amount <> 0 and line_id is null
+            group by load_id, hash(store, department, day, amount)
         )
         select
             load_id, greatest(count_if(n_rows % 2 = 0), count_if(n_rows % 3 = 0)), count(*),
-            count(distinct hash(amount, n_rows))
+            count(distinct hash(amount, n_rows)) filter (n_rows > 1)
         from sales group by 1 order by 1
         """
     ).fetchall()
