@@ -21,5 +21,5 @@ def case_folders() -> list[Path]:
 
 
 def case_names() -> list[str]:
-    """Names of the cases, each a folder with what is right in its README."""
-    return sorted(path.parent.name for path in CASES.glob("*/README.md"))
+    """Names of the cases, each a folder; none where they are not on this machine."""
+    return sorted(path.name for path in CASES.glob("[!.]*") if path.is_dir())
