@@ -20,9 +20,21 @@ counted as (
         count(distinct item_id) as n_items,
         min(horizon_weeks) as first_horizon,
         max(horizon_weeks) as last_horizon,
-        count_if({{ add_weeks('cutoff_date', 'horizon_weeks') }} <> week_end_date) as n_misdated
+        count_if({{ add_weeks('cutoff_date', 'horizon_weeks') }} <> week_end_date) as n_misdated,
+        {{ rows_digest('forecasts') }} as rows_digest
 
     from forecasts
+    group by 1
+
+),
+
+fallback_items as (
+
+    select
+        run_id,
+        count(*) as n_items
+
+    from {{ ref('stg_forecasts__fallback_items') }}
     group by 1
 
 )
@@ -33,10 +45,15 @@ select
     counted.n_rows as n_rows_found,
     runs.n_items,
     counted.n_items as n_items_found,
-    counted.n_misdated
+    counted.n_misdated,
+    runs.rows_digest,
+    counted.rows_digest as rows_digest_found,
+    runs.n_fallback_items,
+    fallback_items.n_items as n_fallback_items_found
 
 from runs
 left join counted on runs.run_id = counted.run_id
+left join fallback_items on runs.run_id = fallback_items.run_id
 where
     counted.n_rows is distinct from runs.n_rows
     or counted.n_items is distinct from runs.n_items
@@ -44,3 +61,6 @@ where
     or counted.first_horizon <> 1
     or counted.last_horizon <> runs.prediction_length
     or counted.n_misdated > 0
+    or counted.rows_digest <> runs.rows_digest
+    -- Runs of earlier versions, without a digest, may have no list of these.
+    or (runs.rows_digest is not null and coalesce(fallback_items.n_items, 0) <> runs.n_fallback_items)
