@@ -25,7 +25,8 @@ final as (
         n_items,
         n_fallback_items,
         n_rows,
-        landed_at
+        landed_at,
+        rows_digest
 
     from runs
 

@@ -39,6 +39,7 @@ final as (
         raw_loads.last_date,
         raw_loads.sales_sum,
         raw_loads.days_sum,
+        raw_loads.rows_digest,
         coalesce(raw_loads.between_deliveries, 'restates') as between_deliveries,
         replacements.replaced_by_load_id,
         retractions.load_id is not null or replacements.replaced_by_load_id is not null as is_retracted

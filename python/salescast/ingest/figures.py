@@ -16,6 +16,7 @@ import duckdb
 from salescast.ingest.same_sales import SameSales, same_in_one_file, same_in_other_files
 from salescast.ingest.value_sql import is_date, is_number
 from salescast.lake import Lake, StagedFile
+from salescast.lake.digest import rows_digest_sql
 from salescast.lake.loads import Load
 from salescast.sql_text import quoted_name, quoted_text
 
@@ -26,7 +27,12 @@ _AMOUNT = "try_cast(case when {is_number} then trim({value}) end as decimal(28, 
 
 @dataclass(frozen=True)
 class LoadFigures:
-    """What the rows of one file hold: readable dates and, of sales, the sum of readable values."""
+    """What the rows of one file hold: readable dates and, of sales, the sum of readable values.
+
+    `rows_digest` stands for all that they hold (salescast.lake.digest).
+    """
+
+    rows_digest: int
 
     first_date: date | None = None
     last_date: date | None = None
@@ -75,16 +81,22 @@ class Repeated:
 
 
 def figures_of_load(con: duckdb.DuckDBPyConnection, table: str, staged: StagedFile) -> LoadFigures:
-    """Figures of a staged file of `raw_sales` or `raw_related`; none of the other tables."""
-    if table not in ("raw_sales", "raw_related"):
-        return LoadFigures()
+    """Figures of a staged file; tables without dates or sales have none of these."""
+    day = _DAY if table in ("raw_sales", "raw_related") else "cast(null as date)"
     amount = _amount("sales") if table == "raw_sales" else "null"
     row = con.execute(
-        f"select min(day), max(day), cast(sum(amount) as double), sum(epoch_us(day) // 86400000000)"
-        f" from (select {_DAY} as day, {amount} as amount from {_staged(staged)})"
+        f"""
+        select
+            {rows_digest_sql(table)},
+            min({day}),
+            max({day}),
+            cast(sum({amount}) as double),
+            cast(sum(epoch_us({day}) // 86400000000) as bigint)
+        from {_staged(staged)}
+        """
     ).fetchone()
     assert row is not None
-    return LoadFigures(row[0], row[1], row[2], None if row[3] is None else int(row[3]))
+    return LoadFigures(*row)
 
 
 _KEYS = {

@@ -70,6 +70,7 @@ LAKE_SCHEMAS: dict[str, dict[str, str]] = {
         **dict.fromkeys(("first_date", "last_date"), "date"),
         "sales_sum": "double",
         "days_sum": "bigint",
+        "rows_digest": "bigint",
         "schema_version": "integer",
     },
     "raw_retractions": {
@@ -113,6 +114,7 @@ LAKE_SCHEMAS: dict[str, dict[str, str]] = {
         "n_fallback_items": "bigint",
         "n_rows": "bigint",
         "landed_at": "timestamp",
+        "rows_digest": "bigint",
         "schema_version": "integer",
     },
     "fallback_items": {

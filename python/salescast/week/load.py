@@ -12,6 +12,7 @@ import duckdb
 
 from salescast.errors import RunError
 from salescast.lake import Lake, StagedFile, utc_naive
+from salescast.lake.digest import rows_digest_sql
 from salescast.problems import N_NAMED, refuse_problems
 from salescast.quantiles import QUANTILE_COLUMNS
 from salescast.sql_text import quoted_text
@@ -58,6 +59,7 @@ class Forecasts:
 class LandedRun:
     """Size of a landed run; fallback items have the seasonal naive's rows, ended ones zeros.
 
+    `rows_digest` stands for all that the rows hold (salescast.lake.digest).
     Of the fallback items, implausible ones had a forecast beyond anything that they have ever sold.
     The first ones of both are named.
     """
@@ -65,6 +67,7 @@ class LandedRun:
     n_items: int
     n_fallback_items: int
     n_rows: int
+    rows_digest: int
     fallback_items: tuple[str, ...] = ()
     n_ended_items: int = 0
     n_implausible_items: int = 0
@@ -151,6 +154,7 @@ def land_run(
                     "n_fallback_items": landed.n_fallback_items,
                     "n_rows": landed.n_rows,
                     "landed_at": utc_naive(datetime.now(UTC)),
+                    "rows_digest": landed.rows_digest,
                 }
             ],
             name=run.run_id,
@@ -373,19 +377,20 @@ def _measure(
 ) -> LandedRun:
     """Count the landed rows, and list the fallback's series beside the run's logs."""
     row = connection.execute(
-        """
+        f"""
         select
             count(distinct item_id),
             count(*),
+            {rows_digest_sql("forecasts")},
             count(distinct item_id) filter (where item_id in (select item_id from ended_items))
         from read_parquet(?)
         """,
         [str(lake.file("forecasts", run.run_id))],
     ).fetchone()
     assert row is not None
-    n_items, n_rows, n_ended = row
+    n_items, n_rows, rows_digest, n_ended = row
     if not lake.has_file("fallback_items", run.run_id):
-        return LandedRun(n_items, 0, n_rows, n_ended_items=n_ended)
+        return LandedRun(n_items, 0, n_rows, rows_digest, n_ended_items=n_ended)
     landed = str(lake.file("fallback_items", run.run_id))
     named = connection.execute(
         """
@@ -412,6 +417,7 @@ def _measure(
         n_items,
         len(fallback),
         n_rows,
+        rows_digest,
         tuple(fallback[:N_NAMED]),
         n_ended,
         len(implausible),
