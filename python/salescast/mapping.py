@@ -42,6 +42,11 @@ EXCEL_DATES = "excel"
 # Day numbers of Excel from 1990 on; the part after the sign is the time of day.
 EXCEL_NUMBER = r"^[3-7][0-9]{4}([.,][0-9]+)?$"
 AS_WRITTEN = "as_written"
+# What a date format may have in plain letters behind the time of day.
+_FIXED_OFFSET = (
+    r"(?:[Zz]|(?:UTC|GMT)(?![+-])|(?:UTC|GMT)?([+-])([0-9]{2})(?::?([0-9]{2}))?)(?![A-Za-z0-9])"
+)
+_FIXED_ZONE = r"([A-Z]{1,4}T|MSK|[A-Z][A-Za-z]+/[A-Za-z_/]+)(?![A-Za-z0-9])"
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 NULL_TEXTS = ("", "NA", "NULL", "null", "NaN", "nan")
 
@@ -479,6 +484,13 @@ class Mapping(_Strict):
             f for table in wide if table and table.unpivot for f in table.unpivot.date_format
         ]
         for text in [*self.date_format, *formats]:
+            if self.timezone != AS_WRITTEN and (zone := _zone_name(text)):
+                raise ValueError(
+                    f"date_format {text!r} has the name of a zone ({zone}), and such names mean "
+                    "more than one: BST is British and Bangladeshi; with timezone: "
+                    f"{self.timezone} only moments with an offset can be read, by %z (+0100, "
+                    f"-05:00, Z, UTC); timezone: {AS_WRITTEN} counts the day that stands there"
+                )
             if not names_week_only(text):
                 continue
             if self.grain == "daily":
@@ -562,6 +574,36 @@ def names_week_only(date_format: str) -> bool:
 def without_offset(date_format: str) -> str:
     """A date format without the offset from UTC or the zone."""
     return re.sub(r"\s*%[zZ]", "", date_format)
+
+
+def fixed_offset(date_format: str) -> int | None:
+    """Minutes ahead of UTC that a date format says in plain letters, as Z or +01:00; else None.
+
+    A format with %z or %Z has them in the text instead.
+    """
+    found = _written_after_time(date_format, _FIXED_OFFSET)
+    if found is None:
+        return None
+    sign, hours, minutes = found[1], int(found[2] or 0), int(found[3] or 0)
+    return (60 * hours + minutes) * (-1 if sign == "-" else 1)
+
+
+def _zone_name(date_format: str) -> str | None:
+    """The name of a zone that a date format reads or says in plain letters, as %Z or EST."""
+    if "%Z" in date_format:
+        return "%Z"
+    found = _written_after_time(date_format, _FIXED_ZONE)
+    return found[1] if found and fixed_offset(date_format) is None else None
+
+
+def _written_after_time(date_format: str, pattern: str) -> re.Match[str] | None:
+    """Where a pattern stands behind the time of day in a date format."""
+    if without_offset(date_format) != date_format:
+        return None
+    # A sign for a part of the time, another for any other part.
+    plain = re.sub("%-?[cfgHIMnpSTX]", "\x02", date_format.replace("%%", "\x01"))
+    plain = re.sub("%-?[A-Za-z]", "\x01", plain)
+    return re.search(rf"(?:\x02|:[0-9]{{2}})(?:[.,][0-9]+)?[\s(\[]*{pattern}", plain)
 
 
 def _check_date_formats(formats: list[str]) -> None:

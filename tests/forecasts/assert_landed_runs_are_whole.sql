@@ -18,6 +18,10 @@ counted as (
         run_id,
         count(*) as n_rows,
         count(distinct item_id) as n_items,
+        min(model_id) as first_model_id,
+        max(model_id) as last_model_id,
+        min(cutoff_date) as first_cutoff_date,
+        max(cutoff_date) as last_cutoff_date,
         min(horizon_weeks) as first_horizon,
         max(horizon_weeks) as last_horizon,
         count_if({{ add_weeks('cutoff_date', 'horizon_weeks') }} <> week_end_date) as n_misdated,
@@ -58,6 +62,10 @@ where
     counted.n_rows is distinct from runs.n_rows
     or counted.n_items is distinct from runs.n_items
     or counted.n_rows <> runs.n_items * runs.prediction_length
+    or counted.first_model_id <> runs.model_id
+    or counted.last_model_id <> runs.model_id
+    or counted.first_cutoff_date <> runs.cutoff_date
+    or counted.last_cutoff_date <> runs.cutoff_date
     or counted.first_horizon <> 1
     or counted.last_horizon <> runs.prediction_length
     or counted.n_misdated > 0

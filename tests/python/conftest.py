@@ -44,6 +44,7 @@ BEGUN_FIRST = (
     "on_sagemaker",
     "test_contract_properties",
     "docs/test_blocks",
+    "cases/test_build",
     "end_to_end/test_chain_with_deepar",
     "end_to_end/test_untidy_sales",
     "end_to_end/test_trained_model",

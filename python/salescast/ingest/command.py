@@ -28,7 +28,7 @@ from salescast.ingest.figures import (
     figures_of_load,
     rows_replaced_since,
 )
-from salescast.ingest.find_files import match_files
+from salescast.ingest.find_files import match_files, told_below
 from salescast.ingest.fit_checks import (
     check_columns,
     check_spacing,
@@ -38,10 +38,12 @@ from salescast.ingest.fit_checks import (
 from salescast.ingest.landing import Landing, Progress
 from salescast.ingest.landing_sql import landing_query, used_parameters
 from salescast.ingest.left_out import count_left_out
+from salescast.ingest.line_breaks import check_line_breaks
 from salescast.ingest.questions import (
     about_history,
     about_put_back,
     about_repeats,
+    about_same_sales,
     about_settings,
     far_back_of,
 )
@@ -53,6 +55,7 @@ from salescast.ingest.result import (
     TableFigures,
     land_without_question,
 )
+from salescast.ingest.set_aside import sales_set_aside, tell_null_texts
 from salescast.ingest.settings_rows import series_levels, stage_settings
 from salescast.ingest.source_files import (
     SourceFile,
@@ -102,11 +105,13 @@ def ingest(
     """
     tell = on_progress or (lambda _: None)
     check_week_end(mapping, lake)
-    matched, unmatched = match_files(source, mapping, lake)
+    matched, unmatched, below = match_files(source, mapping, lake)
     loads = counted_loads(lake)
     with _connect(lake, memory_limit, threads) as con, ExitStack() as stack:
         scratch = stack.enter_context(scratch_folder(lake.temp_folder))
         landing = Landing(mapping, lake, con, stack, tell, scratch)
+        if below:
+            landing.warnings.append(told_below(below, mapping))
         clock = Clock(now or datetime.now(UTC), lake)
         delivery_id, _ = clock.tick()
         note_landed(landing, loads)
@@ -134,6 +139,7 @@ def ingest(
             delivery_id=delivery_id if delivery_id in deliveries else "",
             loads=tuple(_landed_load(record) for record in landing.records.values()),
             figures=_figures(landing),
+            set_aside=sales_set_aside(landing),
             replaced=replaced,
             skipped=tuple(file for file, _ in skipped if file.load_id not in gone),
             unmatched=tuple(unmatched),
@@ -265,6 +271,7 @@ def _judge(landing: Landing, loads: Sequence[Load]) -> tuple[Replaced, list[str]
     repeated += sales.repeats_within_files() if sums else []
     asked, told = about_repeats(repeated)
     questions += asked
+    questions += about_same_sales(sales.same_sales(), repeated)
     landing.warnings += told
     if lines and (n := sales.lines_that_differ()):
         landing.warnings.append(
@@ -351,7 +358,9 @@ def _stage_load(
             where=str(source.path),
             fix="export the file again, or take it out of the folder",
         )
+    check_line_breaks(source, staged, landing)
     check_values(source, staged, landing)
+    tell_null_texts(source, staged, landing)
     adds = mapping.deliveries == "adds" and source.table == "sales"
     landing.sources[load_id] = source
     landing.rows[load_id] = staged

@@ -13,6 +13,7 @@ from datetime import date
 
 import duckdb
 
+from salescast.ingest.same_sales import SameSales, same_in_one_file, same_in_other_files
 from salescast.ingest.value_sql import is_date, is_number
 from salescast.lake import Lake, StagedFile
 from salescast.lake.digest import rows_digest_sql
@@ -260,12 +261,10 @@ class Sales:
 
         Rows with a line id never do. Of several other files the one with most of them is named.
         """
-        counting = (["is_new"] if self._sums else []) + (["not is_new"] if self._adds else [])
-        others = f"({' or '.join(counting) or 'false'}) and {self._kept}"
         rows = self._con.execute(
             f"""
             with new as (select load_id, row_digest, line_id from delivered where is_new),
-            places as (select distinct row_digest, load_id from delivered where {others}),
+            places as (select distinct row_digest, load_id from delivered where {self._others()}),
             shared as (
                 select new.load_id, places.load_id as other, count(*) as n_rows
                 from new inner join places using (row_digest)
@@ -296,6 +295,16 @@ class Sales:
         ).fetchall()
         return [Repeated(self._names[a], self._names[a], n, n) for a, n in rows]
 
+    def same_sales(self) -> list[SameSales]:
+        """Files with the sales of others, or with their own several times, in other words."""
+        found = []
+        if len(self._names) > 1:
+            others = self._others()
+            found += same_in_other_files(self._con, self._names, others, has_lines=self._has_lines)
+        if self._sums:
+            found += same_in_one_file(self._con, self._names)
+        return found
+
     def lines_that_differ(self) -> int:
         """Line ids that stand in the delivery more than once, for rows that are not the same."""
         row = self._con.execute(
@@ -307,6 +316,11 @@ class Sales:
             """
         ).fetchone()
         return int(row[0]) if row else 0
+
+    def _others(self) -> str:
+        """Condition for the rows beside which the same row counts a second time."""
+        counting = (["is_new"] if self._sums else []) + (["not is_new"] if self._adds else [])
+        return f"({' or '.join(counting) or 'false'}) and {self._kept}"
 
     def _judged(self, where: str) -> str:
         """Rows that count among those of a condition."""

@@ -24,6 +24,7 @@ from salescast.ingest.wide_files import shown_titles, told_wide
 from salescast.lake import Lake, StagedFile
 from salescast.lake.settings import newest_settings
 from salescast.mapping import (
+    AS_WRITTEN,
     EXCEL_DATES,
     WEEKDAYS,
     Mapping,
@@ -308,9 +309,12 @@ def _judge_dates(
 
 
 def _fits(landing: Landing, values: list[str], formats: list[str]) -> bool:
-    if any(map(names_week_only, formats)) and landing.mapping.grain == "daily":
+    mapping = landing.mapping
+    if any(map(names_week_only, formats)) and mapping.grain == "daily":
         return False
-    day = written_date_sql("trim(v)", tuple(formats), landing.mapping)
+    if "%Z" in "".join(formats) and mapping.timezone != AS_WRITTEN:
+        return False
+    day = written_date_sql("trim(v)", tuple(formats), mapping)
     row = landing.con.execute(
         f"select bool_and({day} is not null) from unnest($values) as t(v)", {"values": values}
     ).fetchone()

@@ -400,3 +400,11 @@ def test_a_lake_of_before_there_were_digests_passes(copy: Copy, hurt_lake: Lake)
         for file in hurt_lake.files(table):
             pq.write_table(pq.read_table(file).drop_columns("rows_digest"), file)
         assert copy.read_lake(table, hurt_lake.scan_sql(table)) == []
+
+
+@pytest.mark.parametrize("column", ["model_id", "cutoff_date", "n_items", "n_rows"])
+def test_a_changed_record_of_a_run_is_found(copy: Copy, hurt_lake: Lake, column: str) -> None:
+    file = hurt_lake.files("runs")[0]
+    pq.write_table(changed(pq.read_table(file), column), file)
+    told = ["assert_landed_runs_are_whole"]
+    assert copy.read_lake("runs", hurt_lake.scan_sql("runs")) == told
