@@ -381,6 +381,7 @@ class Mapping(_Strict):
     lower_bound: Decimal | None = Decimal(0)
     holiday_weight: Annotated[Decimal, Field(gt=0)] = Decimal(1)
     calendar_region: NonEmpty = "US"
+    holiday_events: Annotated[list[Name], BeforeValidator(_as_list)] = []
     null_texts: list[str] = list(NULL_TEXTS)
     decimal_sign: Literal[".", ","] = "."
     thousands_sign: Literal[".", ",", " ", "'"] | None = None
@@ -505,6 +506,13 @@ class Mapping(_Strict):
                 )
         return self
 
+    @field_validator("holiday_events")
+    @classmethod
+    def _holidays_once(cls, names: list[str]) -> list[str]:
+        if len(set(names)) < len(names):
+            raise ValueError("an event is given twice")
+        return names
+
     @field_validator("calendar_events")
     @classmethod
     def _events_once(cls, events: list[CalendarEvent]) -> list[CalendarEvent]:
@@ -545,6 +553,9 @@ class Mapping(_Strict):
                 "position": str(position),
             }
             rows += [("related_series", name, key, value) for key, value in attributes.items()]
+        rows += [
+            ("holiday_event", name, "makes_holiday_week", "true") for name in self.holiday_events
+        ]
         for event in self.calendar_events:
             for day in event.dates:
                 row = ("calendar_event", event.name, day.isoformat(), str(event.lead_days))
