@@ -380,7 +380,7 @@ class Mapping(_Strict):
     deliveries: Literal["restates", "adds"] = "restates"
     lower_bound: Decimal | None = Decimal(0)
     holiday_weight: Annotated[Decimal, Field(gt=0)] = Decimal(1)
-    calendar_region: NonEmpty = "US"
+    calendar_region: Annotated[list[NonEmpty], BeforeValidator(_as_list)] = ["US"]
     holiday_events: Annotated[list[Name], BeforeValidator(_as_list)] = []
     null_texts: list[str] = list(NULL_TEXTS)
     decimal_sign: Literal[".", ","] = "."
@@ -506,11 +506,11 @@ class Mapping(_Strict):
                 )
         return self
 
-    @field_validator("holiday_events")
+    @field_validator("calendar_region", "holiday_events")
     @classmethod
-    def _holidays_once(cls, names: list[str]) -> list[str]:
+    def _names_once(cls, names: list[str]) -> list[str]:
         if len(set(names)) < len(names):
-            raise ValueError("an event is given twice")
+            raise ValueError("a name is given twice")
         return names
 
     @field_validator("calendar_events")
@@ -541,7 +541,7 @@ class Mapping(_Strict):
             "duplicates": self.duplicates,
             "lower_bound": None if self.lower_bound is None else _plain(self.lower_bound),
             "holiday_weight": _plain(self.holiday_weight),
-            "calendar_region": self.calendar_region,
+            "calendar_region": ", ".join(self.calendar_region),
         }
         rows: list[SettingsRow] = [("source", "", key, value) for key, value in source.items()]
         for position, (name, level, spec) in enumerate(self._registered(found), start=1):

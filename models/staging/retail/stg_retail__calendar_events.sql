@@ -2,9 +2,9 @@
 
 with
 
-calendar_events as (
+retail_days as (
 
-    select * from {{ ref('calendar_events') }}
+    select * from {{ ref('retail_days') }}
 
 ),
 
@@ -14,28 +14,65 @@ settings as (
 
 ),
 
-source_settings as (
-
-    select * from {{ ref('stg_retail__settings') }}
-
-),
-
 newest as (
 
     {{ newest_settings('settings') }}
 
 ),
 
+countries as (
+
+    select distinct settings.value as country from settings
+    inner join newest on settings.settings_id = newest.settings_id
+    where settings.section = 'calendar_region'
+
+),
+
+holidays as (
+
+    select
+        settings.name as event_name,
+        {{ to_date('settings.attribute') }} as event_date,
+        try_cast(settings.value as integer) as lead_days
+
+    from settings
+    inner join newest on settings.settings_id = newest.settings_id
+    where settings.section = 'holiday'
+
+),
+
+-- Countries may share a day of one name, as Easter.
+region_days as (
+
+    select
+        retail_days.event_name,
+        retail_days.event_date,
+        retail_days.lead_days,
+        false as is_holiday
+
+    from retail_days
+    inner join countries on retail_days.country = countries.country
+    union all
+    select
+        event_name,
+        event_date,
+        lead_days,
+        true as is_holiday
+
+    from holidays
+
+),
+
 region_events as (
 
     select
-        calendar_events.event_name,
-        calendar_events.event_date,
-        calendar_events.lead_days,
-        calendar_events.is_holiday
+        event_name,
+        event_date,
+        max(lead_days) as lead_days,
+        max(case when is_holiday then 1 else 0 end) = 1 as is_holiday
 
-    from calendar_events
-    inner join source_settings on calendar_events.region = source_settings.calendar_region
+    from region_days
+    group by 1, 2
 
 ),
 
