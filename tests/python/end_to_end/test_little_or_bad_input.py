@@ -31,7 +31,7 @@ def test_an_empty_home_builds_and_publishes_empty_marts(empty: Home) -> None:
         "select table_schema || '.' || table_name from information_schema.tables"
         " where table_schema in ('shop_marts', 'shop_reports')"
     )
-    assert len(names) == 22
+    assert len(names) == 24
     for (name,) in names:
         assert empty.marts(f"select count(*) from {name}") == [(0,)], name
 
