@@ -268,11 +268,27 @@ history_rows as (
 
 ),
 
-final as (
+charted as (
 
     select * from history_rows
     union all
     select * from forecast_rows
+
+),
+
+-- 52 weeks before, as the naive looks back, whatever the numbers of the weeks.
+final as (
+
+    select
+        charted.*,
+        last_year.sales as last_year
+
+    from charted
+    left join all_sales as last_year
+        on
+            charted.level = last_year.level
+            and charted.item_id = last_year.item_id
+            and charted.week_end_date = {{ add_weeks('last_year.week_end_date', var('season_weeks')) }}
 
 )
 

@@ -279,6 +279,7 @@ class RelatedTable(TableMapping):
     constant = ("store", "department")
 
     unpivot: Unpivot | None = None
+    grain: Literal["daily", "weekly"] | None = None
     series: Literal["all"] | dict[Name, RelatedSeries]
 
     @field_validator("series", mode="before")
@@ -380,7 +381,9 @@ class Mapping(_Strict):
     deliveries: Literal["restates", "adds"] = "restates"
     lower_bound: Decimal | None = Decimal(0)
     holiday_weight: Annotated[Decimal, Field(gt=0)] = Decimal(1)
-    calendar_region: NonEmpty = "US"
+    calendar_region: Annotated[list[NonEmpty], BeforeValidator(_as_list)] = ["US"]
+    fiscal_year_starts_in: Annotated[StrictInt, Field(ge=1, le=12)] = 1
+    holiday_events: Annotated[list[Name], BeforeValidator(_as_list)] = []
     null_texts: list[str] = list(NULL_TEXTS)
     decimal_sign: Literal[".", ","] = "."
     thousands_sign: Literal[".", ",", " ", "'"] | None = None
@@ -425,7 +428,7 @@ class Mapping(_Strict):
 
     def reading(self, table: str) -> dict[str, Any]:
         """What decides what the rows of a file become, without keys that are at their default."""
-        landed = {"file", "optional", "series"} if table == "related" else {"file", "optional"}
+        landed = {"file", "optional"} | ({"series", "grain"} if table == "related" else set())
         own = self.tables.present()[table]
         found = own.model_dump(mode="json", exclude=landed, exclude_defaults=True)
         if isinstance(own, RelatedTable):
@@ -505,6 +508,13 @@ class Mapping(_Strict):
                 )
         return self
 
+    @field_validator("calendar_region", "holiday_events")
+    @classmethod
+    def _names_once(cls, names: list[str]) -> list[str]:
+        if len(set(names)) < len(names):
+            raise ValueError("a name is given twice")
+        return names
+
     @field_validator("calendar_events")
     @classmethod
     def _events_once(cls, events: list[CalendarEvent]) -> list[CalendarEvent]:
@@ -533,7 +543,8 @@ class Mapping(_Strict):
             "duplicates": self.duplicates,
             "lower_bound": None if self.lower_bound is None else _plain(self.lower_bound),
             "holiday_weight": _plain(self.holiday_weight),
-            "calendar_region": self.calendar_region,
+            "calendar_region": ", ".join(self.calendar_region),
+            "fiscal_year_starts_in": str(self.fiscal_year_starts_in),
         }
         rows: list[SettingsRow] = [("source", "", key, value) for key, value in source.items()]
         for position, (name, level, spec) in enumerate(self._registered(found), start=1):
@@ -544,7 +555,12 @@ class Mapping(_Strict):
                 "level": level,
                 "position": str(position),
             }
+            if self.tables.related and self.tables.related.grain:
+                attributes["grain"] = self.tables.related.grain
             rows += [("related_series", name, key, value) for key, value in attributes.items()]
+        rows += [
+            ("holiday_event", name, "makes_holiday_week", "true") for name in self.holiday_events
+        ]
         for event in self.calendar_events:
             for day in event.dates:
                 row = ("calendar_event", event.name, day.isoformat(), str(event.lead_days))

@@ -35,6 +35,7 @@ from salescast.ingest.fit_checks import (
     check_values,
     check_week_end,
 )
+from salescast.ingest.holiday_days import check_regions
 from salescast.ingest.landing import Landing, Progress
 from salescast.ingest.landing_sql import landing_query, used_parameters
 from salescast.ingest.left_out import count_left_out
@@ -104,6 +105,7 @@ def ingest(
         RunError: The disk or the memory was not enough; nothing was landed.
     """
     tell = on_progress or (lambda _: None)
+    check_regions(mapping)
     check_week_end(mapping, lake)
     matched, unmatched, below = match_files(source, mapping, lake)
     loads = counted_loads(lake)
