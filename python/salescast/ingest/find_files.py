@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from salescast.errors import UserError
 from salescast.ingest.landing import LANDING_ORDER
@@ -29,12 +29,12 @@ def match_files(
             by_path[source] = [
                 name
                 for name, table in tables.items()
-                if any(source.absolute().match(pattern) for pattern in table.file)
+                if any(_is_named(source, pattern) for pattern in table.file)
             ]
         else:
             base, present = source, [p for p in sorted(source.iterdir()) if p.name[0] != "."]
             for name, table in tables.items():
-                for path in {p for pattern in table.file for p in source.glob(pattern)}:
+                for path in {p for pattern in table.file for p in _found(source, pattern)}:
                     if path.is_file() and path.name[0] != ".":
                         by_path.setdefault(path, []).append(name)
     except OSError as error:
@@ -52,6 +52,19 @@ def match_files(
     _check_sales_present(source, mapping, lake, {item[0] for item in matched}, present)
     unmatched = [p.name for p in present if p.is_file() and p not in {m[1] for m in matched}]
     return matched, unmatched
+
+
+def _found(folder: Path, pattern: str) -> list[Path]:
+    """What a pattern names; a file of that very name, as `sales[1].csv`, is meant alone."""
+    own = folder / pattern
+    if not PurePath(pattern).match(pattern) and own.is_file():
+        return [own]
+    return list(folder.glob(pattern))
+
+
+def _is_named(file: Path, pattern: str) -> bool:
+    parts = PurePath(pattern).parts
+    return file.absolute().match(pattern) or file.absolute().parts[-len(parts) :] == parts
 
 
 def _check_sales_present(
