@@ -98,8 +98,6 @@ def _new_file(marts: Path, config: dict[str, Any]) -> Iterator[duckdb.DuckDBPyCo
     """A connection with an empty database `published`, which replaces the file at the end."""
     marts.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(marts) as part:
-        log = part.with_name(f"{part.name}.wal")
-        log.unlink(missing_ok=True)
         connection = duckdb.connect(":memory:", config=config)
         try:
             connection.execute(
@@ -109,7 +107,6 @@ def _new_file(marts: Path, config: dict[str, Any]) -> Iterator[duckdb.DuckDBPyCo
             connection.execute("detach published")
         finally:
             connection.close()
-            log.unlink(missing_ok=True)
 
 
 def _type(hive_type: str) -> str:
