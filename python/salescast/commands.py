@@ -129,7 +129,7 @@ def draft_mapping(
     )
     if out is not None:
         try:
-            with whole_file(out) as part:
+            with whole_file(out, shared=True) as part:
                 part.write_text(drafted.text, encoding="utf-8")
         except OSError as error:
             raise UserError(f"cannot be written: {error.strerror}", where=str(out)) from error

@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from salescast.s3 import Prefix
     from salescast.settings import Settings
 
-# The record, and what a killed command leaves of one that it was about to write.
-_KEPT = {RECORD, f".{RECORD}.part"}
-
 
 @dataclass(frozen=True)
 class OldBatch:
@@ -128,7 +125,8 @@ def _folders(batches: Collection[Path]) -> list[Removal]:
     removals = []
     for batch in batches:
         for path in sorted(batch.iterdir()):
-            if path.name in _KEPT:
+            # The record, and what a killed command leaves of one that it was about to write.
+            if path.name == RECORD or path.name.startswith(f".{RECORD}."):
                 continue
             files = [file for file in [path, *path.rglob("*")] if file.is_file()]
             n_bytes = sum(file.stat().st_size for file in files)

@@ -6,7 +6,6 @@ and questions only: what counts in the warehouse is decided there.
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -18,7 +17,7 @@ from salescast.ingest.value_sql import is_date, is_number
 from salescast.lake import Lake, StagedFile
 from salescast.lake.digest import rows_digest_sql
 from salescast.lake.loads import Load
-from salescast.sql_text import quoted_name, quoted_text
+from salescast.sql_text import file_pattern, quoted_name, quoted_text
 
 _DAY = f"case when {is_date('trim(date)')} then cast(trim(date) as date) end"
 # Exact, so that an equal sum is equal to the last digit in any order of rows.
@@ -354,7 +353,7 @@ class Sales:
 
 
 def _staged(file: StagedFile) -> str:
-    path = quoted_text(glob.escape(str(file.path)))
+    path = quoted_text(file_pattern(file.path))
     return f"read_parquet({path}, hive_partitioning = false)"
 
 

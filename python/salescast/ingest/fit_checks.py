@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import glob
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -32,7 +31,7 @@ from salescast.mapping import (
     formats_clash,
     names_week_only,
 )
-from salescast.sql_text import quoted_text
+from salescast.sql_text import file_pattern, quoted_text
 
 _OTHER_DATE_FORMATS = (
     "%Y-%m-%d",
@@ -201,7 +200,7 @@ def check_values(source: SourceFile, staged: StagedFile, landing: Landing) -> No
 
 def _staged_rows(staged: Sequence[StagedFile]) -> tuple[dict[str, Any], str]:
     """The readable rows of staged files, as a parameter and the SQL after a select list."""
-    paths = [glob.escape(str(each.path)) for each in staged]
+    paths = [file_pattern(each.path) for each in staged]
     scan = "from read_parquet($paths, hive_partitioning = false) where unreadable_line is null"
     return {"paths": paths}, scan
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import glob
-
 from salescast.ingest.clock import Clock
 from salescast.ingest.figures import counted
 from salescast.ingest.holiday_days import changed_days, holiday_rows
@@ -12,7 +10,7 @@ from salescast.lake import StagedFile
 from salescast.lake.loads import counted_loads
 from salescast.lake.settings import newest_settings
 from salescast.mapping import Level
-from salescast.sql_text import quoted_text
+from salescast.sql_text import file_pattern, quoted_text
 
 
 def series_levels(landing: Landing) -> dict[str, Level]:
@@ -29,7 +27,7 @@ def series_levels(landing: Landing) -> dict[str, Level]:
     parts = [f"select series_name, department from ({lake.scan_sql('raw_related', names)})"]
     for load_id, staged in landing.rows.items():
         if landing.records[load_id]["table_name"] == "raw_related":
-            path = quoted_text(glob.escape(str(staged.path)))
+            path = quoted_text(file_pattern(staged.path))
             parts.append(f"select series_name, department from read_parquet({path})")
     found = con.execute(
         "select series_name, bool_or(department is not null) from ("

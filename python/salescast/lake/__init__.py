@@ -9,7 +9,6 @@ a copy of each that was read or written here; what exists is what S3 lists, neve
 
 from __future__ import annotations
 
-import glob
 import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +27,7 @@ from salescast import disk
 from salescast.errors import RunError, Taken
 from salescast.files import sync
 from salescast.quantiles import QUANTILE_COLUMNS
-from salescast.sql_text import quoted_name, quoted_text
+from salescast.sql_text import file_pattern, quoted_name, quoted_text
 
 if TYPE_CHECKING:
     from salescast.s3 import Prefix
@@ -323,8 +322,7 @@ class Lake:
         columns = ", ".join(
             f'cast("{name}" as {_SQL_TYPES[kind]}) "{name}"' for name, kind in schema.items()
         )
-        # A path with [ or * in it would be read as a pattern.
-        paths = ", ".join(quoted_text(glob.escape(str(path))) for path in files)
+        paths = ", ".join(quoted_text(file_pattern(path)) for path in files)
         # Files of before a column was added do not have it.
         return (
             f"select {columns} from ({no_rows} union all by name select * from "

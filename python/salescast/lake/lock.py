@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from salescast.disk import home_refused
 from salescast.errors import RunError
+from salescast.files import whole_file
 
 if TYPE_CHECKING:
     from salescast.settings import Settings
@@ -95,9 +96,8 @@ def _write_owner(home: Path, command: str) -> None:
         "command": command,
         "since": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    part = home / ".lock.json"
-    part.write_text(json.dumps(owner) + "\n", encoding="utf-8")
-    part.replace(owner_file(home))
+    with whole_file(owner_file(home)) as part:
+        part.write_text(json.dumps(owner) + "\n", encoding="utf-8")
 
 
 def _lock_id(descriptor: int) -> str | None:

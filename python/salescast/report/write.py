@@ -50,7 +50,7 @@ def write_report(marts: Path, out: Path, *, schema: str = "salescast") -> Path:
             ) from error
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(out) as unfinished:
+        with whole_file(out, shared=True) as unfinished:
             unfinished.write_text(render(page), encoding="utf-8")
     except OSError as error:
         if disk.is_full(error):

@@ -6,7 +6,6 @@ models and inference files come as files, not as result sets.
 
 from __future__ import annotations
 
-import glob
 import gzip
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,7 +29,7 @@ from salescast.marts.publish import UnloadedTable, publish_files
 from salescast.marts.reader import REPORT_TABLES
 from salescast.s3 import Prefix, open_prefix
 from salescast.settings import Settings
-from salescast.sql_text import quoted_text
+from salescast.sql_text import file_pattern, quoted_text
 from salescast.warehouse import (
     BuildResult,
     Cutoff,
@@ -233,7 +232,7 @@ class AthenaWarehouse:
             with duckdb.connect(config=self._settings.duckdb_config) as connection:
                 row = connection.execute(
                     f"copy (select * from read_parquet(?) order by {order}) to ? (format parquet)",
-                    [[glob.escape(str(path)) for path in paths], str(to)],
+                    [[file_pattern(path) for path in paths], str(to)],
                 ).fetchone()
         return int(row[0]) if row else 0
 

@@ -7,9 +7,9 @@ import subprocess
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from salescast import __version__
 from salescast.errors import UserError
@@ -45,6 +45,10 @@ class StepRecord(BaseModel):
     jobs: list[JobUsage] = []
 
 
+_Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+"""An id names a folder."""
+
+
 class RunRecord(BaseModel):
     """One model at one cutoff.
 
@@ -52,7 +56,7 @@ class RunRecord(BaseModel):
     the newest complete week of them; None in records of before it was kept.
     """
 
-    run_id: str
+    run_id: _Id
     model_id: str
     recipe: str
     kind: Literal["forecast", "backtest"]
@@ -71,7 +75,7 @@ class BatchRecord(BaseModel):
     before it was kept.
     """
 
-    batch_id: str
+    batch_id: _Id
     command: str
     arguments: dict[str, Any]
     created_at: datetime
@@ -280,7 +284,7 @@ def find_folder(batches: Path, batch_id: str) -> Path:
         UserError: There is none; names the newest ones.
     """
     folder = batches / batch_id
-    if not (folder / RECORD).is_file() or folder.parent != batches:
+    if folder not in batch_folders(batches):
         newest = ", ".join(path.name for path in batch_folders(batches)[-5:]) or "none"
         raise UserError(
             f"There is no batch {batch_id}.",

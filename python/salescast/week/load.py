@@ -15,7 +15,7 @@ from salescast.lake import Lake, StagedFile, utc_naive
 from salescast.lake.digest import rows_digest_sql
 from salescast.problems import N_NAMED, refuse_problems
 from salescast.quantiles import QUANTILE_COLUMNS
-from salescast.sql_text import quoted_text
+from salescast.sql_text import file_pattern, quoted_text
 from salescast.week.batch import RunRecord
 from salescast.week.plausibility import check_chain, find_implausible, need_stand_in
 
@@ -53,6 +53,13 @@ class Forecasts:
             raise ValueError("forecasts are either rows or answers")
         if (self.answers is None) != (self.items is None):
             raise ValueError("answers come with their items")
+
+    @property
+    def covered(self) -> Path:
+        """The file that names the items which the model has forecast."""
+        covered = self.rows or self.items
+        assert covered is not None
+        return covered
 
 
 @dataclass(frozen=True)
@@ -179,12 +186,12 @@ def _find_ended(connection: duckdb.DuckDBPyConnection, forecasts: Forecasts) -> 
         )
         where is_ended
         """,
-        [str(forecasts.fallback or forecasts.rows or forecasts.items)],
+        [file_pattern(forecasts.fallback or forecasts.covered)],
     )
     if forecasts.is_partial:
         connection.execute(
             "delete from ended_items where item_id not in (select item_id from read_parquet(?))",
-            [str(forecasts.rows or forecasts.items)],
+            [file_pattern(forecasts.covered)],
         )
 
 
@@ -195,8 +202,9 @@ def _model_rows(
     parameters: dict[str, Any] = {"cutoff": run.cutoff_date}
     if forecasts.rows is not None:
         rows = _dbt_rows("$rows") if forecasts.is_rounded else _computed_rows(lower_bound)
-        return rows, parameters | {"rows": str(forecasts.rows)}
-    parameters |= {"n": run.prediction_length, "answers": str(forecasts.answers)}
+        return rows, parameters | {"rows": file_pattern(forecasts.rows)}
+    assert forecasts.answers is not None
+    parameters |= {"n": run.prediction_length, "answers": file_pattern(forecasts.answers)}
     return _answered_rows(lower_bound), parameters
 
 
@@ -214,7 +222,7 @@ def _choose_fallback(
     if lake.has_file("fallback_items", run.run_id):
         connection.execute(
             "insert into fallback_items by name from read_parquet(?)",
-            [str(lake.file("fallback_items", run.run_id))],
+            [file_pattern(lake.file("fallback_items", run.run_id))],
         )
         return
     if forecasts.fallback is not None and not forecasts.is_partial:
@@ -228,8 +236,8 @@ def _choose_fallback(
             """,
             {
                 "run_id": run.run_id,
-                "fallback": str(forecasts.fallback),
-                "items": str(forecasts.rows or forecasts.items),
+                "fallback": file_pattern(forecasts.fallback),
+                "items": file_pattern(forecasts.covered),
             },
         )
     if plausible_range is not None:
@@ -270,11 +278,11 @@ def _stage(
     """Write the run's rows to a file of the lake that no reader sees yet."""
     known = "select null as item_id, null as store_id, null as department_id, null as treatment"
     if series is not None:
-        parameters = {**parameters, "series": str(series)}
+        parameters = {**parameters, "series": file_pattern(series)}
         known = "select item_id, store_id, department_id, treatment from read_parquet($series)"
     parameters = {**parameters, "run_id": run.run_id, "model_id": run.model_id}
     if forecasts.fallback is not None:
-        parameters["fallback"] = str(forecasts.fallback)
+        parameters["fallback"] = file_pattern(forecasts.fallback)
         rows = f"""
             with others as (
                 select item_id from fallback_items
@@ -378,7 +386,7 @@ def _check_rows(connection: duckdb.DuckDBPyConnection, staged: StagedFile, run: 
         )
         select problem, item_id, null from problems
         """,
-        {"path": str(staged.path), "n": run.prediction_length},
+        {"path": file_pattern(staged.path), "n": run.prediction_length},
         where=run.run_id,
         fix="Nothing was landed. Look at the models of models/baselines; then run again.",
     )
@@ -397,13 +405,13 @@ def _measure(
             count(distinct item_id) filter (where item_id in (select item_id from ended_items))
         from read_parquet(?)
         """,
-        [str(lake.file("forecasts", run.run_id))],
+        [file_pattern(lake.file("forecasts", run.run_id))],
     ).fetchone()
     assert row is not None
     n_items, n_rows, rows_digest, n_ended = row
     if not lake.has_file("fallback_items", run.run_id):
         return LandedRun(n_items, 0, n_rows, rows_digest, n_ended_items=n_ended)
-    landed = str(lake.file("fallback_items", run.run_id))
+    landed = file_pattern(lake.file("fallback_items", run.run_id))
     named = connection.execute(
         """
         select

@@ -9,7 +9,6 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -171,10 +170,7 @@ class FakeWarehouse:
             for week in range(1, HORIZON + 1)
         ]
         naive = pa.Table.from_pylist(rows)
-        connection = duckdb.connect()
-        connection.register("naive", naive)
-        connection.execute(f"copy (from naive) to '{to}' (format parquet)")
-        connection.close()
+        pq.write_table(naive, to)
         self.world.tick()
         return len(rows)
 
