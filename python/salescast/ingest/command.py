@@ -47,6 +47,7 @@ from salescast.ingest.questions import (
     about_same_sales,
     about_settings,
     far_back_of,
+    told_left_standing,
 )
 from salescast.ingest.result import (
     Decide,
@@ -269,6 +270,8 @@ def _judge(landing: Landing, loads: Sequence[Load]) -> tuple[Replaced, list[str]
     old_before = far_back_of(kept)
     replaced = sales.replaced(old_before) if meets else Replaced()
     questions = about_history(sales.replaced(old_before, only_others=True), kept, mapping)
+    if meets and mapping.deliveries == "restates":
+        landing.warnings += told_left_standing(sales.left_standing())
     repeated = sales.repeats()
     repeated += sales.repeats_within_files() if sums else []
     asked, told = about_repeats(repeated)

@@ -70,6 +70,16 @@ class Replaced:
 
 
 @dataclass(frozen=True)
+class LeftStanding:
+    """Landed sales that a delivery leaves as they are although it restates what lies around."""
+
+    n_rows: int = 0
+    first_date: date | None = None
+    last_date: date | None = None
+    total: float = 0.0
+
+
+@dataclass(frozen=True)
 class Repeated:
     """Rows of a file that are, in all columns, also in another file or twice in the same."""
 
@@ -254,6 +264,42 @@ class Sales:
         ).fetchone()
         assert row is not None
         return Replaced(*row)
+
+    def left_standing(self) -> LeftStanding:
+        """Landed sales among the dates that each store has in the delivery, of keys it lacks.
+
+        None where the delivery does not restate most of what is landed there: then it is one more
+        department or channel, not the same export again.
+        """
+        row = self._con.execute(
+            f"""
+            with extents as (
+                select store, min(day) as first_day, max(day) as last_day
+                from delivered where is_new and not adds group by 1
+            ),
+            new_keys as (select distinct store, department, day from delivered where is_new),
+            landed as (
+                {self._judged(f"not is_new and {self._kept}")}
+            ),
+            met as (
+                select landed.*, new_keys.day is not null as is_met
+                from landed
+                inner join extents
+                    on landed.store = extents.store
+                    and landed.day between extents.first_day and extents.last_day
+                left join new_keys
+                    on landed.store = new_keys.store
+                    and landed.department = new_keys.department and landed.day = new_keys.day
+            )
+            select
+                count(*) filter (not is_met), min(day) filter (not is_met),
+                max(day) filter (not is_met),
+                cast(coalesce(sum(amount) filter (not is_met), 0) as double)
+            from met
+            having 2 * count(*) filter (not is_met) <= count(*) filter (is_met)
+            """
+        ).fetchone()
+        return LeftStanding(*row) if row else LeftStanding()
 
     def repeats(self) -> list[Repeated]:
         """Rows of each file that count a second time beside the same row of another file.
