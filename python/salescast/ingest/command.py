@@ -48,6 +48,7 @@ from salescast.ingest.questions import (
     about_settings,
     far_back_of,
     told_left_standing,
+    told_lines_that_differ,
 )
 from salescast.ingest.result import (
     Decide,
@@ -278,11 +279,8 @@ def _judge(landing: Landing, loads: Sequence[Load]) -> tuple[Replaced, list[str]
     questions += asked
     questions += about_same_sales(sales.same_sales(), repeated)
     landing.warnings += told
-    if lines and (n := sales.lines_that_differ()):
-        landing.warnings.append(
-            f"{counted(n, 'line id')} stand for rows that are not the same, of which one counts; "
-            f"does tables.sales.line_id in {mapping.path} name a line, or a whole order?"
-        )
+    if lines:
+        landing.warnings += told_lines_that_differ(*sales.lines_that_differ(), mapping)
     return replaced, questions
 
 

@@ -350,17 +350,19 @@ class Sales:
             found += same_in_one_file(self._con, self._names)
         return found
 
-    def lines_that_differ(self) -> int:
-        """Line ids that stand in the delivery more than once, for rows that are not the same."""
+    def lines_that_differ(self) -> tuple[int, int]:
+        """Line ids for rows of the delivery that are not the same; of them, those in two files."""
         row = self._con.execute(
             """
-            select count(*) from (
-                select line_id from delivered where is_new and line_id is not null
+            select count(*), count(*) filter (n_files > 1) from (
+                select line_id, count(distinct load_id) as n_files
+                from delivered where is_new and line_id is not null
                 group by 1 having count(distinct row_digest) > 1
             )
             """
         ).fetchone()
-        return int(row[0]) if row else 0
+        assert row is not None
+        return row[0], row[1]
 
     def _others(self) -> str:
         """Condition for the rows beside which the same row counts a second time."""

@@ -73,6 +73,24 @@ def told_left_standing(left: LeftStanding) -> list[str]:
     ]
 
 
+def told_lines_that_differ(n_ids: int, n_in_files: int, mapping: Mapping) -> list[str]:
+    """The warning about line ids that stand for several rows, if there are any."""
+    if not n_ids:
+        return []
+    text = (
+        f"{counted(n_ids, 'line id')} stand for rows that are not the same, of which one counts; "
+        f"does tables.sales.line_id in {mapping.path} name a line, or a whole order?"
+    )
+    stand = "stands" if n_in_files == 1 else "stand"
+    if n_in_files:
+        text += (
+            f" {n_in_files:,} of them {stand} in several files of the delivery: there the first "
+            "file by its name counts, not the newer one; ingest the files one by one, the oldest "
+            "first"
+        )
+    return [text]
+
+
 def about_repeats(repeated: Sequence[Repeated]) -> tuple[list[str], list[str]]:
     """Questions and warnings about rows that would count twice."""
     asked, warned = [], []
