@@ -37,7 +37,8 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except SalescastError as error:
-            click.echo(f"Error: {error}", err=True)
+            told = failures.with_way_on(error, ctx.invoked_subcommand)
+            click.echo(f"Error: {told}", err=True)
             ctx.exit(error.exit_code)
         except (KeyboardInterrupt, click.Abort) as error:
             # What goes on elsewhere, or was half done, tells so itself.
@@ -47,9 +48,9 @@ class _Commands(click.Group):
         except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
             raise
         except Exception as error:
-            if (told := failures.told(error, ctx.invoked_subcommand)) is not None:
-                click.echo(f"Error: {told}", err=True)
-                ctx.exit(told.exit_code)
+            if (found := failures.told(error, ctx.invoked_subcommand)) is not None:
+                click.echo(f"Error: {found}", err=True)
+                ctx.exit(found.exit_code)
             click.echo(f"Error: unexpected {type(error).__name__}: {error}", err=True)
             click.echo(f"  where: {failures.keep_traceback(error)}", err=True)
             ctx.exit(1)

@@ -146,6 +146,8 @@ class LocalForecaster:
         try:
             unpack_model(job.artifact, paths.model)
         except ContractError as error:
+            if error.__cause__ and (refused := disk.told(error.__cause__, paths.model)):
+                raise refused from error
             raise RunError(
                 f"The trained model cannot be read: {error}",
                 where=str(job.artifact),
@@ -217,8 +219,8 @@ class LocalForecaster:
             if paths.failure.is_file()
             else _last_line(log) or "the program gave no reason"
         )
-        if disk.is_full(reason):
-            raise disk.full(paths.root, "go on with `salescast run --resume`")
+        if (refused := disk.told_text(reason, paths.root)) is not None:
+            raise refused
         raise RunError(
             f"{task} failed (exit status {status}): {reason}",
             where=str(log),
