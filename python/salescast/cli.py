@@ -551,6 +551,31 @@ def status(last: int, target: str | None, as_json: bool) -> None:
         _echo("Go on with it: salescast run --resume")
 
 
+@cli.command(
+    epilog=_example(
+        'salescast withdraw 20261122t131415-1a2b-1-deepar --reason "made from the wrong file"'
+    )
+)
+@click.argument("run_id")
+@click.option("--reason", required=True, metavar="TEXT", help="Why; kept in the lake.")
+@_target_option
+@_take_lock_option
+@_json_option
+def withdraw(run_id: str, reason: str, target: str | None, take_lock: bool, as_json: bool) -> None:
+    """Take a landed run, or all runs of a batch, out of charts and accuracy.
+
+    Its forecasts stay in marts.fct_forecast, marked as withdrawn. The first run of the same model
+    and cutoff that is left takes its place. The next build shows it.
+    """
+    runs = commands.withdraw(_settings(target), run_id, reason=reason, take_lock=take_lock)
+    if as_json:
+        _print_json({"withdrawn": runs})
+        return
+    for each in runs:
+        _echo(f"withdrawn {each}")
+    _echo("Show it: salescast build")
+
+
 @cli.group(
     epilog="\b\nExamples:\n"
     '  salescast champion set deepar --reason "better wQL in the backtests"\n'

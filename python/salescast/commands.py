@@ -501,6 +501,21 @@ def champion_history(settings: Settings) -> list[Champion]:
     return read_history(open_lake(settings))[::-1]
 
 
+def withdraw(settings: Settings, run_id: str, *, reason: str, take_lock: bool = False) -> list[str]:
+    """Withdraw a landed run, or all of a batch; returns the runs that were withdrawn.
+
+    Raises:
+        UserError: The reason is empty, there is no such landed run, or it is withdrawn already.
+        RunError: Another command holds a lock.
+    """
+    from salescast.lake import open_lake
+    from salescast.lake.lock import hold_locks
+    from salescast.week.withdrawal import withdraw as take_out
+
+    with hold_locks(settings, f"salescast withdraw {run_id}", take=take_lock):
+        return take_out(run_id, open_lake(settings), reason)
+
+
 def set_champion(
     settings: Settings,
     model_id: str,

@@ -44,6 +44,11 @@ EXCEL_DATES = "excel"
 # Day numbers of Excel from 1990 on; the part after the sign is the time of day.
 EXCEL_NUMBER = r"^[3-7][0-9]{4}([.,][0-9]+)?$"
 AS_WRITTEN = "as_written"
+# What a date format may have in plain letters behind the time of day.
+_FIXED_OFFSET = (
+    r"(?:[Zz]|(?:UTC|GMT)(?![+-])|(?:UTC|GMT)?([+-])([0-9]{2})(?::?([0-9]{2}))?)(?![A-Za-z0-9])"
+)
+_FIXED_ZONE = r"([A-Z]{1,4}T|MSK|[A-Z][A-Za-z]+/[A-Za-z_/]+)(?![A-Za-z0-9])"
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 NULL_TEXTS = ("", "NA", "NULL", "null", "NaN", "nan")
 
@@ -276,6 +281,7 @@ class RelatedTable(TableMapping):
     constant = ("store", "department")
 
     unpivot: Unpivot | None = None
+    grain: Literal["daily", "weekly"] | None = None
     series: Literal["all"] | dict[Name, RelatedSeries]
 
     @field_validator("series", mode="before")
@@ -377,7 +383,9 @@ class Mapping(_Strict):
     deliveries: Literal["restates", "adds"] = "restates"
     lower_bound: Decimal | None = Decimal(0)
     holiday_weight: Annotated[Decimal, Field(gt=0)] = Decimal(1)
-    calendar_region: NonEmpty = "US"
+    calendar_region: Annotated[list[NonEmpty], BeforeValidator(_as_list)] = ["US"]
+    fiscal_year_starts_in: Annotated[StrictInt, Field(ge=1, le=12)] = 1
+    holiday_events: Annotated[list[Name], BeforeValidator(_as_list)] = []
     null_texts: list[str] = list(NULL_TEXTS)
     decimal_sign: Literal[".", ","] = "."
     thousands_sign: Literal[".", ",", " ", "'"] | None = None
@@ -422,7 +430,7 @@ class Mapping(_Strict):
 
     def reading(self, table: str) -> dict[str, Any]:
         """What decides what the rows of a file become, without keys that are at their default."""
-        landed = {"file", "optional", "series"} if table == "related" else {"file", "optional"}
+        landed = {"file", "optional"} | ({"series", "grain"} if table == "related" else set())
         own = self.tables.present()[table]
         found = own.model_dump(mode="json", exclude=landed, exclude_defaults=True)
         if isinstance(own, RelatedTable):
@@ -481,6 +489,13 @@ class Mapping(_Strict):
             f for table in wide if table and table.unpivot for f in table.unpivot.date_format
         ]
         for text in [*self.date_format, *formats]:
+            if self.timezone != AS_WRITTEN and (zone := _zone_name(text)):
+                raise ValueError(
+                    f"date_format {text!r} has the name of a zone ({zone}), and such names mean "
+                    "more than one: BST is British and Bangladeshi; with timezone: "
+                    f"{self.timezone} only moments with an offset can be read, by %z (+0100, "
+                    f"-05:00, Z, UTC); timezone: {AS_WRITTEN} counts the day that stands there"
+                )
             if not names_week_only(text):
                 continue
             if self.grain == "daily":
@@ -494,6 +509,13 @@ class Mapping(_Strict):
                     f"is {self.week_ends_on}; set week_ends_on: sunday"
                 )
         return self
+
+    @field_validator("calendar_region", "holiday_events")
+    @classmethod
+    def _names_once(cls, names: list[str]) -> list[str]:
+        if len(set(names)) < len(names):
+            raise ValueError("a name is given twice")
+        return names
 
     @field_validator("calendar_events")
     @classmethod
@@ -523,7 +545,8 @@ class Mapping(_Strict):
             "duplicates": self.duplicates,
             "lower_bound": None if self.lower_bound is None else _plain(self.lower_bound),
             "holiday_weight": _plain(self.holiday_weight),
-            "calendar_region": self.calendar_region,
+            "calendar_region": ", ".join(self.calendar_region),
+            "fiscal_year_starts_in": str(self.fiscal_year_starts_in),
         }
         rows: list[SettingsRow] = [("source", "", key, value) for key, value in source.items()]
         for position, (name, level, spec) in enumerate(self._registered(found), start=1):
@@ -534,7 +557,12 @@ class Mapping(_Strict):
                 "level": level,
                 "position": str(position),
             }
+            if self.tables.related and self.tables.related.grain:
+                attributes["grain"] = self.tables.related.grain
             rows += [("related_series", name, key, value) for key, value in attributes.items()]
+        rows += [
+            ("holiday_event", name, "makes_holiday_week", "true") for name in self.holiday_events
+        ]
         for event in self.calendar_events:
             for day in event.dates:
                 row = ("calendar_event", event.name, day.isoformat(), str(event.lead_days))
@@ -564,6 +592,36 @@ def names_week_only(date_format: str) -> bool:
 def without_offset(date_format: str) -> str:
     """A date format without the offset from UTC or the zone."""
     return re.sub(r"\s*%[zZ]", "", date_format)
+
+
+def fixed_offset(date_format: str) -> int | None:
+    """Minutes ahead of UTC that a date format says in plain letters, as Z or +01:00; else None.
+
+    A format with %z or %Z has them in the text instead.
+    """
+    found = _written_after_time(date_format, _FIXED_OFFSET)
+    if found is None:
+        return None
+    sign, hours, minutes = found[1], int(found[2] or 0), int(found[3] or 0)
+    return (60 * hours + minutes) * (-1 if sign == "-" else 1)
+
+
+def _zone_name(date_format: str) -> str | None:
+    """The name of a zone that a date format reads or says in plain letters, as %Z or EST."""
+    if "%Z" in date_format:
+        return "%Z"
+    found = _written_after_time(date_format, _FIXED_ZONE)
+    return found[1] if found and fixed_offset(date_format) is None else None
+
+
+def _written_after_time(date_format: str, pattern: str) -> re.Match[str] | None:
+    """Where a pattern stands behind the time of day in a date format."""
+    if without_offset(date_format) != date_format:
+        return None
+    # A sign for a part of the time, another for any other part.
+    plain = re.sub("%-?[cfgHIMnpSTX]", "\x02", date_format.replace("%%", "\x01"))
+    plain = re.sub("%-?[A-Za-z]", "\x01", plain)
+    return re.search(rf"(?:\x02|:[0-9]{{2}})(?:[.,][0-9]+)?[\s(\[]*{pattern}", plain)
 
 
 def _check_date_formats(formats: list[str]) -> None:

@@ -44,10 +44,12 @@ BEGUN_FIRST = (
     "on_sagemaker",
     "test_contract_properties",
     "docs/test_blocks",
+    "cases/test_build",
     "end_to_end/test_chain_with_deepar",
     "end_to_end/test_untidy_sales",
     "end_to_end/test_trained_model",
     "end_to_end/test_little_or_bad_input",
+    "end_to_end/test_full_disk_in_a_week",
     "test_commands",
     "test_wheel",
 )

@@ -32,6 +32,10 @@ JUDGED = ("stg_retail__loads", "stg_retail__plausible_dates", "stg_retail__sales
 COMPILED = (*JUDGED, "rpt_loads")
 
 
+Judgement = tuple[str, str | None]
+"""A row's status, and why it was rejected."""
+
+
 @dataclass
 class Row:
     """A row of a file; its key is the case's store with a department and a day."""
@@ -106,14 +110,14 @@ def make_case(number: int, chance: random.Random) -> list[Load]:
     return loads
 
 
-def judge(loads: list[Load], *, sums: bool) -> dict[tuple[str, int], str]:
-    """What becomes of each row, delivery after delivery."""
-    status: dict[tuple[str, int], str] = {}
+def judge(loads: list[Load], *, sums: bool) -> dict[tuple[str, int], Judgement]:
+    """What becomes of each row and why, delivery after delivery."""
+    status: dict[tuple[str, int], Judgement] = {}
     replaced = {load.replaces for load in loads}
     deliveries: dict[str, list[Load]] = defaultdict(list)
     for load in sorted(loads, key=lambda load: load.load_id):
         if load.is_retracted or load.load_id in replaced:
-            status |= {(row.load_id, row.source_row): "retracted" for row in load.rows}
+            status |= {(row.load_id, row.source_row): ("retracted", None) for row in load.rows}
         else:
             deliveries[load.delivery_id].append(load)
 
@@ -130,22 +134,23 @@ def judge(loads: list[Load], *, sums: bool) -> dict[tuple[str, int], str]:
         for row in rows_of(deliveries[delivery_id]):
             name = (row.load_id, row.source_row)
             if not row.is_readable:
-                status[name] = "rejected"
+                status[name] = ("rejected", "sales_invalid")
             elif row.line_id and line_of[row.line_id] != delivery_id:
-                status[name] = "superseded"
+                status[name] = ("superseded", None)
             elif row.line_id and row.line_id in seen_lines:
-                status[name] = "rejected"
+                status[name] = ("rejected", "duplicate_line")
             else:
                 seen_lines |= {row.line_id} if row.line_id else set()
                 own[row.department, row.day].append(row)
         for key, rows in own.items():
             if not deliveries[delivery_id][0].adds:
                 for row in counting[key]:
-                    status[row.load_id, row.source_row] = "superseded"
+                    status[row.load_id, row.source_row] = ("superseded", None)
                 counting[key] = []
             for place, row in enumerate(rows):
-                takes = place == 0 or sums
-                status[row.load_id, row.source_row] = "accepted" if takes else "rejected"
+                status[row.load_id, row.source_row] = (
+                    ("accepted", None) if place == 0 or sums else ("rejected", "duplicate_key")
+                )
                 # A repeated row that does not count is superseded with the others.
                 counting[key].append(row)
     return status
@@ -187,7 +192,8 @@ def test_deliveries_reconcile(compiled: dict[str, str], sums: bool) -> None:
         for name in JUDGED:
             con.execute(f"create table salescast_staging.{name} as {compiled[name]}")
         found = con.execute(
-            "select load_id, source_row, row_status from salescast_staging.stg_retail__sales_judged"
+            "select load_id, source_row, row_status, rejection_reason"
+            " from salescast_staging.stg_retail__sales_judged"
         ).fetchall()
         by_load = {
             load_id: (
@@ -204,10 +210,13 @@ def test_deliveries_reconcile(compiled: dict[str, str], sums: bool) -> None:
                 """
             ).fetchall()
         }
-    status: dict[tuple[str, int], str] = {(load_id, n): what for load_id, n, what in found}
-    assert len(status) == len(found)
+    judged: dict[tuple[str, int], Judgement] = {
+        (load_id, n): (what, why) for load_id, n, what, why in found
+    }
+    assert len(judged) == len(found)
+    status = {name: what for name, (what, _) in judged.items()}
     for case in cases:
-        assert {k: status[k] for k in keys(case)} == judge(case, sums=sums), case
+        assert {k: judged[k] for k in keys(case)} == judge(case, sums=sums), case
         for load in case:
             n_rows, counts, sales, sums_of = by_load[load.load_id]
             assert n_rows == sum(counts.values()) == len(load.rows)
@@ -222,7 +231,7 @@ def test_deliveries_reconcile(compiled: dict[str, str], sums: bool) -> None:
                 )
                 assert sums_of[what] == pytest.approx(float(expected))
     # Every status was met, so that an empty comparison does not pass.
-    assert {what for what in status.values()} == set(STATUSES)
+    assert set(status.values()) == set(STATUSES)
 
 
 STATUSES = ("accepted", "rejected", "superseded", "retracted")

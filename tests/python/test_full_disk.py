@@ -45,6 +45,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "ingest --retract": ("ingest", "--retract", "LOAD", "--reason", "wrong"),
     "champion set": ("champion", "set", "deepar", "--reason", "better"),
     "champion rollback": ("champion", "rollback"),
+    "withdraw": ("withdraw", "20261122t000000-ab12", "--reason", "wrong"),
     "run": ("run", "--model", "snaive_52"),
     "run --resume": ("run", "--resume"),
     "backtest": ("backtest", "--cutoff", "2026-08-01", "--model", "snaive_52"),
@@ -179,8 +180,8 @@ def test_a_full_disk_is_told_and_with_room_the_command_works(
             assert not (home / "batches" / FINISHED / "run").exists()
             return
         if result.exit_code != 0 and "The disk is full" not in result.output:
-            # These have room for what is wrong with the batch, which no export has begun.
-            assert command in ("export", "train", "predict", "load")
+            # These have room for what is wrong with the batch, which has neither begun nor landed.
+            assert command in ("export", "train", "predict", "load", "withdraw")
             assert n_bytes
             return
         if n_bytes == 0:

@@ -13,7 +13,7 @@ final as (
         batch_id,
         model_id,
         recipe,
-        kind,
+        kind as requested_kind,
         cutoff_date,
         prediction_length,
         trained_model_id,
@@ -25,7 +25,9 @@ final as (
         n_items,
         n_fallback_items,
         n_rows,
-        landed_at
+        landed_at,
+        rows_digest,
+        newest_week_end_date
 
     from runs
 

@@ -28,22 +28,27 @@ from salescast.ingest.figures import (
     figures_of_load,
     rows_replaced_since,
 )
-from salescast.ingest.find_files import match_files
+from salescast.ingest.find_files import match_files, told_below
 from salescast.ingest.fit_checks import (
     check_columns,
     check_spacing,
     check_values,
     check_week_end,
 )
+from salescast.ingest.holiday_days import check_regions
 from salescast.ingest.landing import Landing, Progress
 from salescast.ingest.landing_sql import landing_query, used_parameters
 from salescast.ingest.left_out import count_left_out
+from salescast.ingest.line_breaks import check_line_breaks
 from salescast.ingest.questions import (
     about_history,
     about_put_back,
     about_repeats,
+    about_same_sales,
     about_settings,
     far_back_of,
+    told_left_standing,
+    told_lines_that_differ,
 )
 from salescast.ingest.result import (
     Decide,
@@ -53,6 +58,7 @@ from salescast.ingest.result import (
     TableFigures,
     land_without_question,
 )
+from salescast.ingest.set_aside import sales_set_aside, tell_null_texts
 from salescast.ingest.settings_rows import series_levels, stage_settings
 from salescast.ingest.source_files import (
     SourceFile,
@@ -101,12 +107,15 @@ def ingest(
         RunError: The disk or the memory was not enough; nothing was landed.
     """
     tell = on_progress or (lambda _: None)
+    check_regions(mapping)
     check_week_end(mapping, lake)
-    matched, unmatched = match_files(source, mapping, lake)
+    matched, unmatched, below = match_files(source, mapping, lake)
     loads = counted_loads(lake)
     with _connect(lake, memory_limit, threads) as con, ExitStack() as stack:
         scratch = stack.enter_context(scratch_folder(lake.temp_folder))
         landing = Landing(mapping, lake, con, stack, tell, scratch)
+        if below:
+            landing.warnings.append(told_below(below, mapping))
         clock = Clock(now or datetime.now(UTC), lake)
         delivery_id, _ = clock.tick()
         note_landed(landing, loads)
@@ -134,6 +143,7 @@ def ingest(
             delivery_id=delivery_id if delivery_id in deliveries else "",
             loads=tuple(_landed_load(record) for record in landing.records.values()),
             figures=_figures(landing),
+            set_aside=sales_set_aside(landing),
             replaced=replaced,
             skipped=tuple(file for file, _ in skipped if file.load_id not in gone),
             unmatched=tuple(unmatched),
@@ -261,16 +271,16 @@ def _judge(landing: Landing, loads: Sequence[Load]) -> tuple[Replaced, list[str]
     old_before = far_back_of(kept)
     replaced = sales.replaced(old_before) if meets else Replaced()
     questions = about_history(sales.replaced(old_before, only_others=True), kept, mapping)
+    if meets and mapping.deliveries == "restates":
+        landing.warnings += told_left_standing(sales.left_standing())
     repeated = sales.repeats()
     repeated += sales.repeats_within_files() if sums else []
     asked, told = about_repeats(repeated)
     questions += asked
+    questions += about_same_sales(sales.same_sales(), repeated)
     landing.warnings += told
-    if lines and (n := sales.lines_that_differ()):
-        landing.warnings.append(
-            f"{counted(n, 'line id')} stand for rows that are not the same, of which one counts; "
-            f"does tables.sales.line_id in {mapping.path} name a line, or a whole order?"
-        )
+    if lines:
+        landing.warnings += told_lines_that_differ(*sales.lines_that_differ(), mapping)
     return replaced, questions
 
 
@@ -351,7 +361,9 @@ def _stage_load(
             where=str(source.path),
             fix="export the file again, or take it out of the folder",
         )
+    check_line_breaks(source, staged, landing)
     check_values(source, staged, landing)
+    tell_null_texts(source, staged, landing)
     adds = mapping.deliveries == "adds" and source.table == "sales"
     landing.sources[load_id] = source
     landing.rows[load_id] = staged

@@ -12,8 +12,10 @@ from datetime import date
 
 import duckdb
 
+from salescast.ingest.same_sales import SameSales, same_in_one_file, same_in_other_files
 from salescast.ingest.value_sql import is_date, is_number
 from salescast.lake import Lake, StagedFile
+from salescast.lake.digest import rows_digest_sql
 from salescast.lake.loads import Load
 from salescast.sql_text import file_pattern, quoted_name, quoted_text
 
@@ -24,7 +26,12 @@ _AMOUNT = "try_cast(case when {is_number} then trim({value}) end as decimal(28, 
 
 @dataclass(frozen=True)
 class LoadFigures:
-    """What the rows of one file hold: readable dates and, of sales, the sum of readable values."""
+    """What the rows of one file hold: readable dates and, of sales, the sum of readable values.
+
+    `rows_digest` stands for all that they hold (salescast.lake.digest).
+    """
+
+    rows_digest: int
 
     first_date: date | None = None
     last_date: date | None = None
@@ -63,6 +70,16 @@ class Replaced:
 
 
 @dataclass(frozen=True)
+class LeftStanding:
+    """Landed sales that a delivery leaves as they are although it restates what lies around."""
+
+    n_rows: int = 0
+    first_date: date | None = None
+    last_date: date | None = None
+    total: float = 0.0
+
+
+@dataclass(frozen=True)
 class Repeated:
     """Rows of a file that are, in all columns, also in another file or twice in the same."""
 
@@ -73,16 +90,22 @@ class Repeated:
 
 
 def figures_of_load(con: duckdb.DuckDBPyConnection, table: str, staged: StagedFile) -> LoadFigures:
-    """Figures of a staged file of `raw_sales` or `raw_related`; none of the other tables."""
-    if table not in ("raw_sales", "raw_related"):
-        return LoadFigures()
+    """Figures of a staged file; tables without dates or sales have none of these."""
+    day = _DAY if table in ("raw_sales", "raw_related") else "cast(null as date)"
     amount = _amount("sales") if table == "raw_sales" else "null"
     row = con.execute(
-        f"select min(day), max(day), cast(sum(amount) as double), sum(epoch_us(day) // 86400000000)"
-        f" from (select {_DAY} as day, {amount} as amount from {_staged(staged)})"
+        f"""
+        select
+            {rows_digest_sql(table)},
+            min({day}),
+            max({day}),
+            cast(sum({amount}) as double),
+            cast(sum(epoch_us({day}) // 86400000000) as bigint)
+        from {_staged(staged)}
+        """
     ).fetchone()
     assert row is not None
-    return LoadFigures(row[0], row[1], row[2], None if row[3] is None else int(row[3]))
+    return LoadFigures(*row)
 
 
 _KEYS = {
@@ -242,17 +265,51 @@ class Sales:
         assert row is not None
         return Replaced(*row)
 
+    def left_standing(self) -> LeftStanding:
+        """Landed sales among the dates that each store has in the delivery, of keys it lacks.
+
+        None where the delivery does not restate most of what is landed there: then it is one more
+        department or channel, not the same export again.
+        """
+        row = self._con.execute(
+            f"""
+            with extents as (
+                select store, min(day) as first_day, max(day) as last_day
+                from delivered where is_new and not adds group by 1
+            ),
+            new_keys as (select distinct store, department, day from delivered where is_new),
+            landed as (
+                {self._judged(f"not is_new and {self._kept}")}
+            ),
+            met as (
+                select landed.*, new_keys.day is not null as is_met
+                from landed
+                inner join extents
+                    on landed.store = extents.store
+                    and landed.day between extents.first_day and extents.last_day
+                left join new_keys
+                    on landed.store = new_keys.store
+                    and landed.department = new_keys.department and landed.day = new_keys.day
+            )
+            select
+                count(*) filter (not is_met), min(day) filter (not is_met),
+                max(day) filter (not is_met),
+                cast(coalesce(sum(amount) filter (not is_met), 0) as double)
+            from met
+            having 2 * count(*) filter (not is_met) <= count(*) filter (is_met)
+            """
+        ).fetchone()
+        return LeftStanding(*row) if row else LeftStanding()
+
     def repeats(self) -> list[Repeated]:
         """Rows of each file that count a second time beside the same row of another file.
 
         Rows with a line id never do. Of several other files the one with most of them is named.
         """
-        counting = (["is_new"] if self._sums else []) + (["not is_new"] if self._adds else [])
-        others = f"({' or '.join(counting) or 'false'}) and {self._kept}"
         rows = self._con.execute(
             f"""
             with new as (select load_id, row_digest, line_id from delivered where is_new),
-            places as (select distinct row_digest, load_id from delivered where {others}),
+            places as (select distinct row_digest, load_id from delivered where {self._others()}),
             shared as (
                 select new.load_id, places.load_id as other, count(*) as n_rows
                 from new inner join places using (row_digest)
@@ -283,17 +340,34 @@ class Sales:
         ).fetchall()
         return [Repeated(self._names[a], self._names[a], n, n) for a, n in rows]
 
-    def lines_that_differ(self) -> int:
-        """Line ids that stand in the delivery more than once, for rows that are not the same."""
+    def same_sales(self) -> list[SameSales]:
+        """Files with the sales of others, or with their own several times, in other words."""
+        found = []
+        if len(self._names) > 1:
+            others = self._others()
+            found += same_in_other_files(self._con, self._names, others, has_lines=self._has_lines)
+        if self._sums:
+            found += same_in_one_file(self._con, self._names)
+        return found
+
+    def lines_that_differ(self) -> tuple[int, int]:
+        """Line ids for rows of the delivery that are not the same; of them, those in two files."""
         row = self._con.execute(
             """
-            select count(*) from (
-                select line_id from delivered where is_new and line_id is not null
+            select count(*), count(*) filter (n_files > 1) from (
+                select line_id, count(distinct load_id) as n_files
+                from delivered where is_new and line_id is not null
                 group by 1 having count(distinct row_digest) > 1
             )
             """
         ).fetchone()
-        return int(row[0]) if row else 0
+        assert row is not None
+        return row[0], row[1]
+
+    def _others(self) -> str:
+        """Condition for the rows beside which the same row counts a second time."""
+        counting = (["is_new"] if self._sums else []) + (["not is_new"] if self._adds else [])
+        return f"({' or '.join(counting) or 'false'}) and {self._kept}"
 
     def _judged(self, where: str) -> str:
         """Rows that count among those of a condition."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import difflib
 import re
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from salescast.ingest.wide_files import shown_titles, told_wide
 from salescast.lake import Lake, StagedFile
 from salescast.lake.settings import newest_settings
 from salescast.mapping import (
+    AS_WRITTEN,
     EXCEL_DATES,
     WEEKDAYS,
     Mapping,
@@ -307,9 +309,12 @@ def _judge_dates(
 
 
 def _fits(landing: Landing, values: list[str], formats: list[str]) -> bool:
-    if any(map(names_week_only, formats)) and landing.mapping.grain == "daily":
+    mapping = landing.mapping
+    if any(map(names_week_only, formats)) and mapping.grain == "daily":
         return False
-    day = written_date_sql("trim(v)", tuple(formats), landing.mapping)
+    if "%Z" in "".join(formats) and mapping.timezone != AS_WRITTEN:
+        return False
+    day = written_date_sql("trim(v)", tuple(formats), mapping)
     row = landing.con.execute(
         f"select bool_and({day} is not null) from unnest($values) as t(v)", {"values": values}
     ).fetchone()
@@ -462,7 +467,8 @@ def _refuse_months(landing: Landing, load_ids: Sequence[str]) -> None:
         f" {rows} and {is_date('date')}), gaps as (select day, day - lag(day) over"
         " (partition by store order by day) as gap from days)"
         " select count(distinct day), median(gap), count_if(gap >= 26) / count(gap),"
-        " list_sort(list(distinct day))[:3], histogram(gap) from gaps",
+        " list_sort(list(distinct day))[:3], histogram(gap),"
+        " case when min(day(day)) = max(day(day)) then min(day(day)) end from gaps",
         path,
     ).fetchone()
     if not row or row[0] < 4 or row[1] is None or row[2] < 0.95:
@@ -472,13 +478,20 @@ def _refuse_months(landing: Landing, load_ids: Sequence[str]) -> None:
         n_in = sum(n for gap, n in row[4].items() if least <= gap <= greatest)
         if least <= row[1] <= greatest and n_in >= 0.6 * n_gaps:
             dates = ", ".join(str(day) for day in row[3])
+            fix = "export the sales by day or by week; no setting makes weeks of them"
+            # Days of one month that were read as months all fall on the day of its number.
+            if row[5] is not None and 1 < row[5] <= 12:
+                fix += (
+                    f"; if they are days of {calendar.month_name[row[5]]}, day and month are "
+                    f"swapped under date_format in {landing.mapping.path}"
+                )
             word = {"month": "monthly", "quarter": "quarterly", "year": "yearly"}
             raise UserError(
                 f"the sales have one date a {name} ({dates}, ...): "
                 f"{word.get(name, 'half-yearly')} data cannot be forecast by week",
                 where=f"{landing.sources[load_ids[0]].path}, column "
                 f"{_title(landing.sources[load_ids[0]], landing, 'date')!r}",
-                fix="export the sales by day or by week; no setting makes weeks of them",
+                fix=fix,
             )
 
 

@@ -8,6 +8,7 @@ from datetime import date
 
 from salescast.errors import UserError
 from salescast.ingest.figures import Replaced, counted, dates, plain
+from salescast.ingest.set_aside import SetAside
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class IngestResult:
         delivery_id: The delivery; empty if no file is new: one that is read anew stays in its own.
         loads: Its files.
         figures: What they hold, by table.
+        set_aside: Which of its sales will not count, and why.
         replaced: What it does to landed sales.
         skipped: Files whose content is landed already.
         unmatched: Files that no table of the mapping asks for.
@@ -67,6 +69,7 @@ class IngestResult:
     delivery_id: str
     loads: tuple[LandedLoad, ...]
     figures: tuple[TableFigures, ...]
+    set_aside: tuple[SetAside, ...]
     replaced: Replaced
     skipped: tuple[SkippedFile, ...]
     unmatched: tuple[str, ...]
@@ -111,6 +114,13 @@ def told(result: IngestResult) -> list[str]:
         if each.n_left_out:
             parts.append(f"{counted(each.n_left_out, 'row')} left out by the mapping")
         lines.append(", ".join(parts))
+    if result.set_aside:
+        n_rows = sum(each.n_rows for each in result.set_aside)
+        reasons = ", ".join(
+            f"{each.n_rows:,} {each.reason}{f' ({each.place})' if each.place else ''}"
+            for each in result.set_aside
+        )
+        lines.append(f"of the sales {counted(n_rows, 'row')} will not count: {reasons}")
     if result.replaced.n_rows:
         r = result.replaced
         lines.append(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from salescast.ingest.clock import Clock
+from salescast.ingest.figures import counted
+from salescast.ingest.holiday_days import changed_days, holiday_rows
 from salescast.ingest.landing import Landing
 from salescast.lake import StagedFile
 from salescast.lake.loads import counted_loads
@@ -48,6 +50,12 @@ def stage_settings(
     """Newest settings id, and the file of new settings where they differ from the landed ones."""
     newest = newest_settings(landing.lake)
     wanted = landing.mapping.settings_rows(levels)
+    wanted += holiday_rows(landing.mapping.calendar_region, clock.year)
+    if newest.rows and (changed := changed_days(newest.rows, wanted)):
+        landing.warnings.append(
+            f"{counted(len(changed), 'holiday')} differ from those that were landed before, as the "
+            f"library of holidays changed: {', '.join(changed[:5])}{', …' if changed[5:] else ''}"
+        )
     related = landing.mapping.tables.related
     if related and not isinstance(related.series, str) and not levels:
         landing.warnings.append("none of the related series of the mapping is landed or registered")

@@ -98,6 +98,11 @@ class SourceFile:
         title = titles.get(name)
         return next((each for each in self.columns if each.name == title), None)
 
+    def title_of(self, sql: str) -> str:
+        """The name that a column of the file has there, by its SQL name."""
+        cells = self.wide.cells if self.wide else ()
+        return next((each.name for each in (*self.columns, *cells) if each.sql == sql), sql)
+
     def place(self, source_row: int) -> str:
         """A row as messages name it; in a wide file also the column."""
         return self.wide.place(source_row) if self.wide else f"row {source_row}"
@@ -111,9 +116,14 @@ class _Layout:
     delimiter: str
     n_lines_before: int
 
+    @property
+    def columns(self) -> list[str]:
+        """SQL names of all columns, in their order."""
+        return [f"c{index}" for index in range(self.n_columns)]
+
     def rows(self, is_packed: bool, options: str = "", token: str | None = None) -> str:
         """SQL of the rows; lines that begin with the token are unreadable ones."""
-        names = [f"c{index}" for index in range(self.n_columns)]
+        names = self.columns
         types = ", ".join(f"{name}: 'varchar'" for name in names)
         source = (
             f"read_csv($path, auto_detect = false, header = true, columns = {{{types}}},"
@@ -379,7 +389,7 @@ def set_lines_aside(
     rows = layout.rows(text.is_packed, options)
     try:
         # Each column is named, so that none is left unread.
-        every = " or ".join(f"c{index} is not null" for index in range(layout.n_columns))
+        every = " or ".join(f"{name} is not null" for name in layout.columns)
         # All of the result is fetched: only then are the rejected lines written down.
         ((n_good, _),) = con.execute(
             f"select count(*), count_if({every}) from ({rows})",

@@ -43,6 +43,8 @@ class TextFile:
         head: Beginning of the text.
         has_mark: Whether the mark of UTF-8 or UTF-16 stands before it.
         currencies: Signs of currencies that stand anywhere in it.
+        n_lines: Number of its lines, those inside of values too.
+        has_quotes: Whether a quote stands anywhere in it.
     """
 
     readable: Path
@@ -51,6 +53,8 @@ class TextFile:
     head: str
     has_mark: bool
     currencies: frozenset[str]
+    n_lines: int
+    has_quotes: bool
 
 
 @contextmanager
@@ -116,6 +120,8 @@ def read_text(path: Path, encoding: str, key: str, scratch: Path) -> TextFile:
         reading.head.removeprefix("\ufeff").split(_END_OF_FILE)[0],
         reading.head.startswith("\ufeff"),
         frozenset(reading.currencies),
+        reading.n_lines,
+        reading.has_quotes,
     )
 
 
@@ -211,6 +217,7 @@ class _Reading:
         self.raw_head = b""
         self.n_end_bytes = 0
         self.currencies: set[str] = set()
+        self.has_quotes = False
         self._decoder: codecs.IncrementalDecoder | None = None
         self._as_utf8 = codecs.getincrementaldecoder("utf-8")()
         self._may_be_utf8 = not self.is_utf8
@@ -222,6 +229,11 @@ class _Reading:
     def ends_in_mark(self) -> bool:
         """Whether the last line holds only the sign that ends a file in DOS."""
         return self.n_end_bytes > 0
+
+    @property
+    def n_lines(self) -> int:
+        """Number of lines; the last one may lack its end."""
+        return self._n_lines + (self._tail[-1:] not in ("", "\n", "\r"))
 
     def take(self, chunk: bytes, final: bool = False) -> str:
         """Count and judge the next bytes; returns their text where the file is no UTF-8."""
@@ -240,6 +252,7 @@ class _Reading:
         self._n_bytes += len(chunk)
         self._n_lines += _line_ends(text)
         self._tail = (self._tail + text[-64:])[-64:]
+        self.has_quotes = self.has_quotes or '"' in text
         self.currencies |= {sign for sign in _CURRENCIES - self.currencies if sign in text}
         if not self.is_utf8:
             self._look_for_utf8(chunk, final)

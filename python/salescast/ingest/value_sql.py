@@ -14,6 +14,7 @@ from salescast.mapping import (
     EXCEL_DATES,
     EXCEL_NUMBER,
     Mapping,
+    fixed_offset,
     names_week_only,
     without_offset,
 )
@@ -33,7 +34,7 @@ NUMBER = r"^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$"
 ISO_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 
 # White space of any kind, also what is as narrow as nothing.
-_BLANKS = (
+BLANKS = (
     r"\t\n\v\f\r \x{0085}\x{00A0}\x{1680}\x{180E}\x{2000}-\x{200D}\x{2028}\x{2029}"
     r"\x{202F}\x{205F}\x{2060}\x{3000}\x{FEFF}"
 )
@@ -50,10 +51,12 @@ _BLANK_GROUPS = r"[1-9][0-9]{0,2}(?:[ \x{00A0}\x{2007}\x{2009}\x{202F}][0-9]{3})
 _TICK_GROUPS = r"[1-9][0-9]{0,2}(?:['\x{2019}][0-9]{3})+"
 _GROUP_SIGNS = r"' \x{00A0}\x{2007}\x{2009}\x{2019}\x{202F}"
 
+_TIME = r"([0-9]:[0-9]{2}(?:[.,][0-9]+)?(?:\s*[AaPp][Mm])?)\s*"
 _OFFSET = (
-    r"([0-9]:[0-9]{2}(?:[.,][0-9]+)?(?:\s*[AaPp][Mm])?)"
-    r"\s*([Zz]|[A-Z]{3,5}|(?:UTC|GMT)?[+-][0-9]{2}(?::?[0-9]{2})?|[A-Z][A-Za-z]+/[A-Za-z_/]+)"
+    _TIME + r"([Zz]|[A-Z]{3,5}|(?:UTC|GMT)?[+-][0-9]{2}(?::?[0-9]{2})?|[A-Z][A-Za-z]+/[A-Za-z_/]+)"
 )
+_UTC = _TIME + r"(?:[Zz]|UTC|GMT)(\s|$)"
+_NAMED_UTC = _TIME + r"(?:UTC|GMT)([+-][0-9])"
 
 
 def text_sql(column: Column) -> str:
@@ -83,7 +86,7 @@ def written_number_sql(text: str, mapping: Mapping) -> str:
     """SQL that turns any text of a number into one with a decimal point; see `number_sql`."""
     decimal = mapping.decimal_sign
     digits = _digits(mapping)
-    blank = f"[{_BLANKS}]*"
+    blank = f"[{BLANKS}]*"
     currency = f"(?:{CURRENCY}{blank})?"
     after = f"(?:{blank}{CURRENCY})?"
     sign = f"(?:(?:[+]|{_MINUS}){blank})?"
@@ -141,7 +144,7 @@ def date_sql(column: Column, mapping: Mapping) -> str:
         return text
     if column.type.startswith("TIMESTAMP"):
         return f"strftime(cast({column.sql} as timestamp), '%Y-%m-%d')"
-    trimmed = f"regexp_replace({text}, '^[{_BLANKS}]+|[{_BLANKS}]+$', '', 'g')"
+    trimmed = f"regexp_replace({text}, '^[{BLANKS}]+|[{BLANKS}]+$', '', 'g')"
     found = written_date_sql(text, tuple(mapping.date_format), mapping)
     again = written_date_sql(trimmed, tuple(mapping.date_format), mapping)
     return (
@@ -178,18 +181,21 @@ def _day(text: str, date_format: str, mapping: Mapping, of_label: bool = True) -
         )
     if without_offset(date_format) == date_format:
         day = f"try_strptime({text}, {quoted_text(date_format)})"
+        minutes = fixed_offset(date_format)
+        if minutes is not None and mapping.timezone != AS_WRITTEN:
+            moment = f"timezone('UTC', {day} - interval ({minutes}) minute)"
+            return f"timezone({quoted_text(mapping.timezone)}, {moment})"
         is_last = of_label and names_week_only(date_format) and mapping.week_label == "end"
         return f"{day} + interval 6 day" if is_last else day
     offset = quoted_text(_OFFSET)
     plain = quoted_text(without_offset(date_format))
     wall = f"try_strptime(regexp_replace({text}, {offset}, '\\1'), {plain})"
     if mapping.timezone != AS_WRITTEN:
-        # DuckDB takes the offset away from the moment; Z is an offset that %z does not know.
-        zoned = quoted_text(
-            re.sub(r"\s*%[zZ]", " %Z" if "%Z" in date_format else " %z", date_format)
-        )
-        utc = f"regexp_replace({text}, '([0-9])\\s*[Zz]$', '\\1 +00:00')"
-        spaced = f"regexp_replace({utc}, {offset}, '\\1 \\2')"
+        # DuckDB takes the offset away from the moment; of UTC it knows only +00:00 as %z.
+        zoned = quoted_text(re.sub(r"\s*%z", " %z", date_format))
+        utc = f"regexp_replace({text}, {quoted_text(_UTC)}, '\\1 +00:00\\2')"
+        bare = f"regexp_replace({utc}, {quoted_text(_NAMED_UTC)}, '\\1 \\2')"
+        spaced = f"regexp_replace({bare}, {offset}, '\\1 \\2')"
         wall = f"timezone({quoted_text(mapping.timezone)}, try_strptime({spaced}, {zoned}))"
     return f"case when regexp_matches({text}, {offset}) then {wall} end"
 

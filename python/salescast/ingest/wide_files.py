@@ -50,6 +50,10 @@ class WideColumns:
             f" where {is_line} or not list_contains($wide_empty, coalesce({_VALUE}, ''))"
         )
 
+    def row_of(self, source_row: str) -> str:
+        """SQL for the row of the file that a cell stands in."""
+        return f"{source_row} // {_CELLS_A_ROW}"
+
     def place(self, source_row: int) -> str:
         """A cell as messages name it."""
         return f"row {source_row // _CELLS_A_ROW}, column {source_row % _CELLS_A_ROW}"

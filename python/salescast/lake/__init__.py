@@ -69,6 +69,7 @@ LAKE_SCHEMAS: dict[str, dict[str, str]] = {
         **dict.fromkeys(("first_date", "last_date"), "date"),
         "sales_sum": "double",
         "days_sum": "bigint",
+        "rows_digest": "bigint",
         "schema_version": "integer",
     },
     "raw_retractions": {
@@ -99,6 +100,7 @@ LAKE_SCHEMAS: dict[str, dict[str, str]] = {
         "horizon_weeks": "integer",
         "mean": "double",
         **dict.fromkeys(QUANTILE_COLUMNS, "double"),
+        **_text("store_id", "department_id", "treatment"),
         "schema_version": "integer",
     },
     "runs": {
@@ -112,6 +114,13 @@ LAKE_SCHEMAS: dict[str, dict[str, str]] = {
         "n_fallback_items": "bigint",
         "n_rows": "bigint",
         "landed_at": "timestamp",
+        "rows_digest": "bigint",
+        "newest_week_end_date": "date",
+        "schema_version": "integer",
+    },
+    "withdrawals": {
+        **_text("run_id", "reason"),
+        "withdrawn_at": "timestamp",
         "schema_version": "integer",
     },
     "fallback_items": {

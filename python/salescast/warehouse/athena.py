@@ -111,7 +111,7 @@ class AthenaWarehouse:
     def cutoffs(self) -> list[Cutoff]:
         """The cutoffs that the exports are built for, oldest first."""
         found = self._athena.query(
-            "select cutoff_date, horizon_weeks, kind, has_sales"
+            "select cutoff_date, horizon_weeks, kind, has_sales, newest_week_end_date"
             f" from {self._table('exports', 'exp_cutoffs')} order by cutoff_date"
         )
         return [Cutoff(*row) for row in found.rows]
@@ -213,6 +213,10 @@ class AthenaWarehouse:
             )
         table = self._table("baselines", relation)
         return self._export_rows(table, cutoff, "item_id, horizon_weeks", to)
+
+    def export_series(self, cutoff: date, to: Path) -> int:
+        """Write the rows of exp_series at a cutoff as Parquet; returns their number."""
+        return self._export_rows(self._table("exports", "exp_series"), cutoff, "item_id", to)
 
     def export_plausible_range(self, cutoff: date, to: Path) -> int:
         """Write the rows of exp_plausible_range at a cutoff as Parquet; returns their number."""

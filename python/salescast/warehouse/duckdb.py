@@ -86,7 +86,7 @@ class DuckDBWarehouse:
         with self._open() as connection:
             rows = connection.execute(
                 f"""
-                select cutoff_date, horizon_weeks, kind, has_sales
+                select cutoff_date, horizon_weeks, kind, has_sales, newest_week_end_date
                 from {self._table("exports", "exp_cutoffs")} order by cutoff_date
                 """
             ).fetchall()
@@ -260,13 +260,20 @@ class DuckDBWarehouse:
                     fix="Name a model of models/baselines as the relation.",
                 ) from error
 
+    def export_series(self, cutoff: date, to: Path) -> int:
+        """Write the rows of exp_series at a cutoff as Parquet; returns their number."""
+        return self._export_items("exp_series", cutoff, to)
+
     def export_plausible_range(self, cutoff: date, to: Path) -> int:
         """Write the rows of exp_plausible_range at a cutoff as Parquet; returns their number."""
+        return self._export_items("exp_plausible_range", cutoff, to)
+
+    def _export_items(self, relation: str, cutoff: date, to: Path) -> int:
         with self._open() as connection:
             return _copy(
                 connection,
                 f"""
-                select * from {self._table("exports", "exp_plausible_range")}
+                select * from {self._table("exports", relation)}
                 where cutoff_date = ? order by item_id
                 """,
                 [cutoff],

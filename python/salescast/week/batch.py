@@ -52,7 +52,8 @@ _Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 class RunRecord(BaseModel):
     """One model at one cutoff.
 
-    `data_hash` tells the landed data that the run's exports were made from.
+    `data_hash` tells the landed data that the run's exports were made from, `newest_week_end_date`
+    the newest complete week of them; None in records of before it was kept.
     """
 
     run_id: _Id
@@ -63,6 +64,7 @@ class RunRecord(BaseModel):
     prediction_length: int
     trained_model_id: str | None = None
     data_hash: str | None = None
+    newest_week_end_date: date | None = None
 
 
 class BatchRecord(BaseModel):

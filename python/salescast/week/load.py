@@ -12,6 +12,7 @@ import duckdb
 
 from salescast.errors import RunError
 from salescast.lake import Lake, StagedFile, utc_naive
+from salescast.lake.digest import rows_digest_sql
 from salescast.problems import N_NAMED, refuse_problems
 from salescast.quantiles import QUANTILE_COLUMNS
 from salescast.sql_text import file_pattern, quoted_text
@@ -65,6 +66,7 @@ class Forecasts:
 class LandedRun:
     """Size of a landed run; fallback items have the seasonal naive's rows, ended ones zeros.
 
+    `rows_digest` stands for all that the rows hold (salescast.lake.digest).
     Of the fallback items, implausible ones had a forecast beyond anything that they have ever sold.
     The first ones of both are named.
     """
@@ -72,6 +74,7 @@ class LandedRun:
     n_items: int
     n_fallback_items: int
     n_rows: int
+    rows_digest: int
     fallback_items: tuple[str, ...] = ()
     n_ended_items: int = 0
     n_implausible_items: int = 0
@@ -104,6 +107,7 @@ def land_run(
     lower_bound: float | None,
     facts: Mapping[str, Any],
     fallback_list: Path,
+    series: Path | None = None,
     plausible_range: Path | None = None,
     config: Mapping[str, Any] | None = None,
 ) -> LandedRun:
@@ -120,6 +124,8 @@ def land_run(
         facts: Columns of `runs` that only the caller knows: forecaster, seed, hyperparameters,
             code_version.
         fallback_list: File to write that names the series with the fallback's rows.
+        series: Parquet of exp_series at the cutoff, for the keys and the treatment of each row;
+            None to land rows without them.
         plausible_range: Parquet of exp_plausible_range at the cutoff; None to believe any forecast.
         config: DuckDB's settings.
 
@@ -133,7 +139,7 @@ def land_run(
         if not lake.has_file("forecasts", run.run_id):
             rows, parameters = _model_rows(run, forecasts, lower_bound)
             _choose_fallback(connection, lake, run, forecasts, rows, parameters, plausible_range)
-            staged = _stage(connection, lake, run, forecasts, rows, parameters)
+            staged = _stage(connection, lake, run, forecasts, rows, parameters, series)
             try:
                 _check_rows(connection, staged, run)
                 if plausible_range is not None:
@@ -158,6 +164,7 @@ def land_run(
                     "n_fallback_items": landed.n_fallback_items,
                     "n_rows": landed.n_rows,
                     "landed_at": utc_naive(datetime.now(UTC)),
+                    "rows_digest": landed.rows_digest,
                 }
             ],
             name=run.run_id,
@@ -266,8 +273,13 @@ def _stage(
     forecasts: Forecasts,
     rows: str,
     parameters: Mapping[str, Any],
+    series: Path | None,
 ) -> StagedFile:
     """Write the run's rows to a file of the lake that no reader sees yet."""
+    known = "select null as item_id, null as store_id, null as department_id, null as treatment"
+    if series is not None:
+        parameters = {**parameters, "series": file_pattern(series)}
+        known = "select item_id, store_id, department_id, treatment from read_parquet($series)"
     parameters = {**parameters, "run_id": run.run_id, "model_id": run.model_id}
     if forecasts.fallback is not None:
         parameters["fallback"] = file_pattern(forecasts.fallback)
@@ -286,8 +298,12 @@ def _stage(
         "forecasts",
         f"""
         select
-            $run_id as run_id, $model_id as model_id, cast($cutoff as date) as cutoff_date, rows.*
+            $run_id as run_id, $model_id as model_id, cast($cutoff as date) as cutoff_date, rows.*,
+            known.store_id, known.department_id,
+            if(fallback_items.item_id is null, known.treatment, 'fallback') as treatment
         from ({rows}) as rows
+        left join ({known}) as known using (item_id)
+        left join fallback_items using (item_id)
         order by item_id, horizon_weeks
         """,
         parameters,
@@ -381,19 +397,20 @@ def _measure(
 ) -> LandedRun:
     """Count the landed rows, and list the fallback's series beside the run's logs."""
     row = connection.execute(
-        """
+        f"""
         select
             count(distinct item_id),
             count(*),
+            {rows_digest_sql("forecasts")},
             count(distinct item_id) filter (where item_id in (select item_id from ended_items))
         from read_parquet(?)
         """,
         [file_pattern(lake.file("forecasts", run.run_id))],
     ).fetchone()
     assert row is not None
-    n_items, n_rows, n_ended = row
+    n_items, n_rows, rows_digest, n_ended = row
     if not lake.has_file("fallback_items", run.run_id):
-        return LandedRun(n_items, 0, n_rows, n_ended_items=n_ended)
+        return LandedRun(n_items, 0, n_rows, rows_digest, n_ended_items=n_ended)
     landed = file_pattern(lake.file("fallback_items", run.run_id))
     named = connection.execute(
         """
@@ -420,6 +437,7 @@ def _measure(
         n_items,
         len(fallback),
         n_rows,
+        rows_digest,
         tuple(fallback[:N_NAMED]),
         n_ended,
         len(implausible),

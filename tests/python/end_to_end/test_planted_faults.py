@@ -4,6 +4,8 @@ One home is built once. A fault (a row dropped, doubled, moved to another day, a
 then planted in one relation; everything after it is built again from it, as a build with a changed
 model or a changed table would do, and the project's own tests are asked. All of that happens in a
 transaction on a copy, with the statements that dbt compiled.
+
+The same faults, and a file copied, gone or cut off, are planted in the files of a copy of the lake.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from salescast.lake import LAKE_SCHEMAS, Lake
 from support.home import Home
 from support.sources import amount, write_csv, write_mapping
 
@@ -79,6 +82,72 @@ STEPS = {
 """Where a fault is planted; of these relations each kind that its columns allow."""
 
 
+TESTS_OF_THE_LAKE = (
+    "assert_lake_files_are_as_landed",
+    "assert_lake_rows_have_a_record",
+    "assert_landed_runs_are_whole",
+)
+"""Tests that read the lake, or views of it, and nothing that is built."""
+
+OF_LANDING = {"load_id", "loaded_at", "source_file", "run_id", "schema_version"}
+"""Columns that name the landing of a row and not what it holds."""
+
+
+def changed(table: pa.Table, column: str) -> pa.Table:
+    """A table in which one value of a column is another."""
+    values = table[column].to_pylist()
+    place = len(values) // 2
+    value = values[place]
+    if isinstance(value, date):
+        values[place] = value + timedelta(days=1)
+    elif isinstance(value, int | float):
+        values[place] = value + 1
+    else:
+        values[place] = "1" if value is None else f"{value}1"
+    return with_values(table, column, values)
+
+
+def exchanged(table: pa.Table, column: str) -> pa.Table | None:
+    """A table in which two rows have each other's value; None where all values are alike."""
+    values = table[column].to_pylist()
+    other = next((n for n, value in enumerate(values) if value != values[0]), None)
+    if other is None:
+        return None
+    values[0], values[other] = values[other], values[0]
+    return with_values(table, column, values)
+
+
+def with_values(table: pa.Table, column: str, values: list[Any]) -> pa.Table:
+    place = table.schema.get_field_index(column)
+    return table.set_column(place, column, pa.array(values, table.schema.field(column).type))
+
+
+def file_faults(table: str, file: Path) -> Iterator[str]:
+    """Plant one fault after the other in a file of the lake, and name each."""
+    sound = file.read_bytes()
+    rows = pq.read_table(file)
+    for what, hurt in {
+        "a row dropped": rows.slice(1),
+        "a row doubled": pa.concat_tables([rows, rows.slice(0, 1)]),
+    }.items():
+        pq.write_table(hurt, file)
+        yield what
+    for column in [name for name in LAKE_SCHEMAS[table] if name not in OF_LANDING]:
+        for how in (changed, exchanged):
+            hurt = how(rows, column)
+            if hurt is not None:
+                pq.write_table(hurt, file)
+                yield f"{column} {how.__name__}"
+    file.write_bytes(sound)
+    twin = file.with_name("copy.parquet")
+    shutil.copy(file, twin)
+    yield "the file doubled"
+    twin.unlink()
+    file.unlink()
+    yield "the file gone"
+    file.write_bytes(sound)
+
+
 def faulted(name: str, kind: str) -> str | None:
     """A select of the relation `sound` with one fault; None where it has no such column."""
     if kind == "none":
@@ -118,14 +187,11 @@ class Copy:
     connection: duckdb.DuckDBPyConnection
     nodes: dict[str, dict[str, Any]]
     children: dict[str, list[str]]
+    parents: dict[str, list[str]]
 
     def plant(self, name: str, kind: str) -> list[str]:
         """Names of the tests that fail or warn at a fault; the copy is as before afterwards."""
-        (unique_id,) = [
-            each
-            for each, node in self.nodes.items()
-            if node["name"] == name and not each.startswith("test.")
-        ]
+        unique_id = self._unique_id(name)
         relation = self.nodes[unique_id]["relation_name"]
         self.connection.execute("begin")
         try:
@@ -143,6 +209,32 @@ class Copy:
             return self.failing(later)
         finally:
             self.connection.execute("rollback")
+
+    def read_lake(self, table: str, rows: str) -> list[str]:
+        """Names of the tests of the lake itself that fail or warn where a table has other rows."""
+        unique_id = self._unique_id(table)
+        self.connection.execute("begin")
+        try:
+            self._replace(self.nodes[unique_id]["relation_name"], rows)
+            tests = [self._unique_id(name) for name in TESTS_OF_THE_LAKE]
+            for test in tests:
+                assert all(self._shows_the_lake(each) for each in self.parents[test]), test
+            return self.failing(tests)
+        finally:
+            self.connection.execute("rollback")
+
+    def _unique_id(self, name: str) -> str:
+        (unique_id,) = [
+            each
+            for each, node in self.nodes.items()
+            if node["name"] == name and node["resource_type"] in ("model", "source", "test")
+        ]
+        return unique_id
+
+    def _shows_the_lake(self, unique_id: str) -> bool:
+        """Whether a relation is a source or a view, which need not be built again."""
+        node = self.nodes[unique_id]
+        return node["resource_type"] == "source" or node["config"]["materialized"] == "view"
 
     def failing(self, unique_ids: list[str]) -> list[str]:
         """Names of the data tests among some nodes that find a row."""
@@ -231,7 +323,14 @@ def copy(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]
     shutil.copy(home.path / "warehouse.duckdb", folder / "warehouse.duckdb")
     with duckdb.connect(str(folder / "warehouse.duckdb")) as connection:
         nodes = manifest["nodes"] | manifest["sources"]
-        yield Copy(connection, nodes, manifest["child_map"])
+        yield Copy(connection, nodes, manifest["child_map"], manifest["parent_map"])
+
+
+@pytest.fixture
+def hurt_lake(home: Home, tmp_path: Path) -> Lake:
+    """A copy of the home's lake, to plant faults in."""
+    shutil.copytree(home.lake.root, tmp_path / "home" / "lake")
+    return Lake(tmp_path / "home" / "lake")
 
 
 def test_nothing_fails_where_nothing_is_planted(copy: Copy) -> None:
@@ -242,17 +341,19 @@ def test_nothing_fails_where_nothing_is_planted(copy: Copy) -> None:
         assert set(copy.plant(name, "none")) <= TOLD
 
 
-def test_a_build_stops_at_a_row_that_is_doubled_in_the_lake(home: Home, tmp_path: Path) -> None:
-    hurt = Home(tmp_path / "home", home.project)
-    shutil.copytree(home.path, hurt.path)
-    file = hurt.lake.files("raw_sales")[0]
-    table = pq.read_table(file)
-    pq.write_table(pa.concat_tables([table, table.slice(0, 1)]), file)
-    printed = hurt.command("build", code=1)
-    assert "test assert_every_landed_row_is_judged" in printed
-    assert "a Parquet file may have been removed, copied or written by hand" in " ".join(
-        printed.split()
+def test_a_build_stops_at_a_changed_file_of_the_lake(home: Home, hurt_lake: Lake) -> None:
+    hurt = Home(hurt_lake.root.parent, home.project)
+    shutil.copy(home.path / "warehouse.duckdb", hurt.path)
+    file = hurt_lake.files("raw_related")[0]
+    sound = file.read_bytes()
+    pq.write_table(changed(pq.read_table(file), "value"), file)
+    printed = " ".join(hurt.command("build", code=1).split())
+    assert "test assert_lake_files_are_as_landed" in printed
+    assert (
+        "rows or values were changed, or a file was removed, copied or written by hand" in printed
     )
+    file.write_bytes(sound[: len(sound) // 2])
+    assert file.name in hurt.command("build", code=1)
 
 
 @pytest.mark.parametrize("kind", ["dropped", "doubled", "all doubled", "moved", "changed"])
@@ -263,3 +364,47 @@ def test_a_planted_fault_is_found_by_a_test_that_ships(copy: Copy, kind: str) ->
         if faulted(name, kind) is not None and not set(copy.plant(name, kind)) - TOLD
     ]
     assert not unseen
+
+
+@pytest.mark.parametrize("table", ["raw_sales", "raw_related", "raw_stores", "forecasts"])
+def test_a_fault_in_a_file_of_the_lake_is_found_by_a_test_that_ships(
+    copy: Copy, hurt_lake: Lake, table: str
+) -> None:
+    file = hurt_lake.files(table)[0]
+    assert copy.read_lake(table, hurt_lake.scan_sql(table)) == []
+    faults = {
+        what: copy.read_lake(table, hurt_lake.scan_sql(table)) for what in file_faults(table, file)
+    }
+    assert len(faults) > 10
+    assert [what for what, tests in faults.items() if not tests] == []
+
+
+def test_rows_without_a_record_are_told_unless_they_landed_again(
+    copy: Copy, hurt_lake: Lake
+) -> None:
+    rows = pq.read_table(hurt_lake.files("raw_sales")[0])
+    alike = pa.array(["killed"] * rows.num_rows)
+    landed_again = rows.set_column(rows.schema.get_field_index("load_id"), "load_id", alike)
+    path = hurt_lake.folder("raw_sales") / "killed.parquet"
+    pq.write_table(landed_again, path)
+    assert copy.read_lake("raw_sales", hurt_lake.scan_sql("raw_sales")) == []
+    pq.write_table(changed(landed_again, "sales"), path)
+    told = ["assert_lake_rows_have_a_record"]
+    assert copy.read_lake("raw_sales", hurt_lake.scan_sql("raw_sales")) == told
+    hurt_lake.files("raw_loads")[0].unlink()
+    assert copy.read_lake("raw_loads", hurt_lake.scan_sql("raw_loads")) == told
+
+
+def test_a_lake_of_before_there_were_digests_passes(copy: Copy, hurt_lake: Lake) -> None:
+    for table in ("raw_loads", "runs"):
+        for file in hurt_lake.files(table):
+            pq.write_table(pq.read_table(file).drop_columns("rows_digest"), file)
+        assert copy.read_lake(table, hurt_lake.scan_sql(table)) == []
+
+
+@pytest.mark.parametrize("column", ["model_id", "cutoff_date", "n_items", "n_rows"])
+def test_a_changed_record_of_a_run_is_found(copy: Copy, hurt_lake: Lake, column: str) -> None:
+    file = hurt_lake.files("runs")[0]
+    pq.write_table(changed(pq.read_table(file), column), file)
+    told = ["assert_landed_runs_are_whole"]
+    assert copy.read_lake("runs", hurt_lake.scan_sql("runs")) == told

@@ -18,3 +18,8 @@ def case_folders() -> list[Path]:
     """Folders with CSV or Parquet files, none where the cases are not on this machine."""
     found = {path.parent for end in ("*.csv", "*.parquet") for path in CASES.rglob(end)}
     return sorted(found)
+
+
+def case_names() -> list[str]:
+    """Names of the cases, each a folder; none where they are not on this machine."""
+    return sorted(path.name for path in CASES.glob("[!.]*") if path.is_dir())
