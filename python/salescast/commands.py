@@ -109,6 +109,7 @@ def draft_mapping(
     Raises:
         UserError: No file can be read, or none has dates and numbers; or `out` is there.
     """
+    from salescast import disk
     from salescast.files import whole_file
     from salescast.mapping_draft import draft_mapping as draft
 
@@ -132,6 +133,8 @@ def draft_mapping(
             with whole_file(out, shared=True) as part:
                 part.write_text(drafted.text, encoding="utf-8")
         except OSError as error:
+            if (refused := disk.told(error, out)) is not None:
+                raise refused from error
             raise UserError(f"cannot be written: {error.strerror}", where=str(out)) from error
     return drafted
 
@@ -586,13 +589,15 @@ def prune(
     from salescast.prune import find_removals
 
     command = f"salescast prune --older-than {older_than_days}"
-    with nullcontext() if dry_run else hold_locks(settings, command, take=take_lock):
-        removals = find_removals(settings, open_lake(settings), older_than_days)
-        for each in removals:
+    lock = partial(hold_locks, settings, command, take=take_lock, frees_room=True)
+    done = []
+    with nullcontext() if dry_run else lock():
+        for each in find_removals(settings, open_lake(settings), older_than_days):
             if not dry_run:
                 each.remove()
             told(each)
-    return removals
+            done.append(each)
+    return done
 
 
 def demo(

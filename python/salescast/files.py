@@ -42,10 +42,10 @@ def whole_file(path: Path, *, shared: bool = False) -> Iterator[Path]:
 
 
 def final_path(path: Path) -> Path:
-    """The file that people know, for a path that `whole_file` gave; any other path as it is."""
-    folder = path.parent
-    if re.fullmatch(rf"\.{re.escape(path.name)}\.[0-9a-f]+\.part", folder.name):
-        return folder.parent / path.name
+    """The file that people know, for a path that `whole_file` made; any other path as it is."""
+    for folder in (path, path.parent):
+        if made := re.fullmatch(r"\.(.+)\.[0-9a-f]{16}\.part", folder.name):
+            return folder.parent / made[1]
     return path
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import tarfile
+import zlib
 from pathlib import Path
 
 from salescast.container.errors import ContractError
@@ -53,5 +54,5 @@ def unpack_model(tar_path: Path, target_dir: Path) -> None:
     try:
         with tarfile.open(tar_path, mode="r:gz") as archive:
             archive.extractall(target_dir, filter="data")
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise ContractError(f"{tar_path.name}: cannot be unpacked: {error}") from error

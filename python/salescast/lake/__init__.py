@@ -208,7 +208,7 @@ class StagedFile:
                 raise _already_landed(self.target.name, str(taken)) from taken
         elif self.target.exists():
             raise _already_landed(self.target.name, str(self.target))
-        with _room_for(self.target):
+        with disk.telling(self.target.parent):
             self.path.replace(self.target)
             sync(self.target.parent)
         _being_written.discard(self.path)
@@ -256,7 +256,7 @@ class Lake:
         sizes = self._sizes(table)
         if self.remote is not None:
             old = [name for name, size in sizes.items() if not self._is_copied(table, name, size)]
-            with _room_for(self.folder(table) / "copy"):
+            with disk.telling(self.folder(table)):
                 self.remote.below(table).download_all(
                     [f"{name}.parquet" for name in old], self.folder(table)
                 )
@@ -266,7 +266,7 @@ class Lake:
         """The file `<name>.parquet` of a table; on S3 its copy."""
         target = self._target(table, name)
         if self.remote is not None and not target.exists():
-            with _room_for(target):
+            with disk.telling(target.parent):
                 self.remote.below(table).download(target.name, target)
         return target
 
@@ -290,7 +290,10 @@ class Lake:
     def _sizes(self, table: str) -> dict[str, int]:
         """Bytes of each file of a table, by its stem."""
         if self.remote is None:
-            found = {path.name: path.stat().st_size for path in self.folder(table).glob("*")}
+            folder = self.folder(table)
+            # A folder that this user may not read is no empty one, as which glob() shows it.
+            paths = folder.iterdir() if folder.exists() else ()
+            found = {path.name: path.stat().st_size for path in paths}
         else:
             _schema(table)
             found = self.remote.sizes(table)
@@ -447,7 +450,7 @@ class Lake:
     def _new_file(self, table: str, name: str | None) -> Iterator[tuple[Path, Path]]:
         target = self._target(table, name or sortable_id(datetime.now(UTC)))
         temp = target.with_name(f".{target.stem}.tmp")
-        with _room_for(target):
+        with disk.telling(target.parent):
             target.parent.mkdir(parents=True, exist_ok=True)
             for leftover in target.parent.glob(".*.tmp"):
                 if leftover not in _being_written:
@@ -502,14 +505,3 @@ def _check_columns(table: str, found: Sequence[str]) -> None:
             where=f"missing: {', '.join(missing) or 'none'}; unknown: {', '.join(extra) or 'none'}",
             fix=f"give {', '.join(LAKE_SCHEMAS[table])}",
         )
-
-
-@contextmanager
-def _room_for(target: Path) -> Iterator[None]:
-    """Tell a full disk as what it is; any other error passes as it came."""
-    try:
-        yield
-    except (OSError, duckdb.Error, pa.ArrowException) as error:
-        if not disk.is_full(error):
-            raise
-        raise disk.full(target.parent, "give the command again") from error

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
-from salescast import __version__
+from salescast import __version__, disk
 from salescast.errors import UserError
 from salescast.files import whole_file
 from salescast.forecaster import JobUsage
@@ -144,7 +144,12 @@ class Batch:
         try:
             detail = action()
         except Exception as error:
-            self._end(step, run, "failed", started, str(error)[:MAX_DETAIL], used())
+            try:
+                self._end(step, run, "failed", started, str(error)[:MAX_DETAIL], used())
+            except Exception as second:
+                # On a full disk the record cannot be kept either: the first error tells what to do.
+                if not (isinstance(second, disk.DiskError) or disk.told(second, self.folder)):
+                    raise
             raise
         self.record.finished.append(_key(step, run))
         self._end(step, run, "done", started, detail, used())
@@ -247,6 +252,8 @@ def read_record(folder: Path) -> BatchRecord:
     try:
         return BatchRecord.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
+        if (refused := disk.told(error, path)) is not None:
+            raise refused from error
         reason = error.strerror if isinstance(error, OSError) else error.errors()[0]["msg"]
         raise UserError(
             f"The record of batch {folder.name} cannot be read: {reason}.",
@@ -258,7 +265,9 @@ def read_record(folder: Path) -> BatchRecord:
 
 def batch_folders(batches: Path) -> list[Path]:
     """Folders of all batches, oldest first."""
-    return sorted(path.parent for path in batches.glob(f"*/{RECORD}"))
+    if not batches.exists():
+        return []
+    return sorted(path for path in batches.iterdir() if (path / RECORD).exists())
 
 
 def newest_folder(batches: Path) -> Path:

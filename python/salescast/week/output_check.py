@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 
+from salescast import disk
 from salescast.errors import RunError
 from salescast.files import whole_file
 from salescast.forecaster import UnusableOutput
@@ -128,6 +129,8 @@ def check_output(
                 error=UnusableOutput,
             )
     except duckdb.Error as error:
+        if (refused := disk.told(error, forecasts)) is not None:
+            raise refused from error
         raise RunError(
             f"The forecasts cannot be checked on this machine: {error}",
             where=str(output),
