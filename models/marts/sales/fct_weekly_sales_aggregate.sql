@@ -22,20 +22,27 @@ levels as (
 with_usual as (
 
     select
+        *,
+        avg(sales) over (
+            partition by item_id order by week_end_date
+            rows between {{ var('least_silence_weeks') }} preceding and 1 preceding
+        ) as usual_sales
+
+    from weekly_sales
+
+),
+
+waited_for as (
+
+    select
         store_id,
         department_id,
         week_end_date,
         sales,
         is_part_week,
-        case
-            when sales is null
-                then abs(avg(sales) over (
-                    partition by item_id order by week_end_date
-                    rows between {{ var('least_silence_weeks') }} preceding and 1 preceding
-                ))
-        end as missing_sales
+        case when sales is null then abs(usual_sales) end as missing_sales
 
-    from weekly_sales
+    from with_usual
 
 ),
 
@@ -61,7 +68,7 @@ part_weeks_before as (
 
 series_weeks as (
 
-    select * from with_usual
+    select * from waited_for
     union all
     select * from part_weeks_before
 
