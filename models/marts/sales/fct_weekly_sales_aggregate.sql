@@ -26,12 +26,21 @@ with_usual as (
         avg(sales) over (
             partition by item_id order by week_end_date
             rows between {{ var('least_silence_weeks') }} preceding and 1 preceding
-        ) as usual_sales
+        ) as usual_sales,
+        count(sales) over (
+            partition by item_id order by week_end_date
+            rows between {{ var('least_silence_weeks') }} preceding and 1 preceding
+        ) as n_known,
+        count(*) over (
+            partition by item_id order by week_end_date
+            rows between {{ var('least_silence_weeks') }} preceding and 1 preceding
+        ) as n_weeks
 
     from weekly_sales
 
 ),
 
+-- A series that often has no row is not waited for when it has none again.
 waited_for as (
 
     select
@@ -40,7 +49,8 @@ waited_for as (
         week_end_date,
         sales,
         is_part_week,
-        case when sales is null then abs(usual_sales) end as missing_sales
+        case when is_part_week or (sales is null and 5 * n_known >= 4 * n_weeks) then abs(usual_sales) end
+            as missing_sales
 
     from with_usual
 
