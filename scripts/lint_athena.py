@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -67,12 +67,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["SALESCAST_HOME"] = folder
         first, later = Path(folder, "first_build"), Path(folder, "later_build")
-        nodes = _compile(project, first, [], tables=[])
-        facts = [
-            node.name
+        nodes = _compile(project, first, [], tables={})
+        facts = {
+            node.name: list(node.columns)
             for node in nodes.values()
             if node.resource_type == "model" and node.config.materialized == "incremental"
-        ]
+        }
         _compile(project, later, ["--select", _INCREMENTAL], tables=facts)
         files = [
             path for build in (first, later) for path in sorted(build.glob("compiled/**/*.sql"))
@@ -89,15 +89,26 @@ def main() -> int:
 
 
 def _compile(
-    project: Path, target: Path, selection: list[str], tables: list[str]
+    project: Path, target: Path, selection: list[str], tables: Mapping[str, list[str]]
 ) -> dict[str, Any]:
-    """Compile into `target` as if the Glue databases held `tables`; the manifest's nodes."""
+    """Compile into `target` as if the Glue databases held `tables`; the manifest's nodes.
 
-    def answer(_: BaseClient, operation: str, __: dict[str, Any]) -> dict[str, Any]:
+    Args:
+        project: The dbt project.
+        target: Folder to write the statements to.
+        selection: dbt's selection.
+        tables: Columns of each table.
+    """
+
+    def answer(_: BaseClient, operation: str, asked: dict[str, Any]) -> dict[str, Any]:
         if operation == "GetCallerIdentity":
             return {"Account": "000000000000"}
         if operation == "GetTables":
             return {"TableList": [{"Name": n, "TableType": "EXTERNAL_TABLE"} for n in tables]}
+        if operation == "GetTable" and asked["Name"] in tables:
+            columns = [{"Name": name, "Type": "string"} for name in tables[asked["Name"]]]
+            table = {"Name": asked["Name"], "TableType": "EXTERNAL_TABLE"}
+            return {"Table": {**table, "StorageDescriptor": {"Columns": columns}}}
         raise RuntimeError(f"compiling asked AWS for {operation}")
 
     arguments = ["--quiet", "compile", "--no-populate-cache", *selection]

@@ -37,14 +37,31 @@
     A view; typed and empty while the folder has no file, because a glob without a match is an error. A column that
     no file has yet, as after an update of salescast, is null.
 
+    salescast names the files that have landed in SALESCAST_LANDED_FILES: a lake that is read as empty, or in part,
+    stops the build.
+
     Athena reads timestamps of files in milliseconds, so they are rounded here too.
 #}
 {% macro duckdb__create_lake_source(node, move) -%}
+    {%- if '\\' in lake_path() -%}
+        {{ exceptions.raise_compiler_error(
+            'The path of the lake, ' ~ lake_path() ~ ', has a backslash in it, which DuckDB takes for a slash: name '
+            ~ 'another folder, or rename this one.'
+        ) }}
+    {%- endif -%}
     {#- A home may be named with what is a pattern to DuckDB, and would then show files of other homes. -#}
     {%- set folder = lake_path() | replace('[', '[[]') | replace('*', '[*]') | replace('?', '[?]') -%}
     {%- set files = folder ~ '/' ~ node.identifier ~ '/*.parquet' -%}
     {%- set quoted_files = "'" ~ files | replace("'", "''") ~ "'" -%}
     {%- set n_files = run_query('select count(*) from glob(' ~ quoted_files ~ ')').columns[0].values()[0] -%}
+    {%- set n_landed = fromjson(env_var('SALESCAST_LANDED_FILES', '{}')).get(node.identifier, 0) -%}
+    {%- if n_files < n_landed -%}
+        {{ exceptions.raise_compiler_error(
+            'DuckDB finds ' ~ n_files ~ ' of the ' ~ n_landed ~ ' files that have landed in ' ~ lake_path() ~ '/'
+            ~ node.identifier ~ ': building would lose their rows. See whether this user may read that folder, and '
+            ~ 'give the home a plain name.'
+        ) }}
+    {%- endif -%}
     {%- set scan = 'from read_parquet(' ~ quoted_files ~ ', union_by_name = true, hive_partitioning = false)' -%}
     {%- set found = run_query('describe ' ~ scan).columns[0].values() if n_files else [] -%}
     {%- set columns = [] -%}

@@ -67,7 +67,8 @@ resolved as (
             '-requests.weeks_back'
         ) }} as cutoff_date,
         requests.kind,
-        requests.horizon_weeks
+        requests.horizon_weeks,
+        bounds.newest_week_end_date
 
     from requests
     cross join bounds
@@ -82,7 +83,8 @@ final as (
         max(spine.week_idx) as cutoff_week_idx,
         min(resolved.kind) as kind,
         max(resolved.horizon_weeks) as horizon_weeks,
-        coalesce(max(case when spine.is_complete then 1 end), 0) = 1 as has_sales
+        coalesce(max(case when spine.is_complete then 1 end), 0) = 1 as has_sales,
+        max(resolved.newest_week_end_date) as newest_week_end_date
 
     from resolved
     left join spine on resolved.cutoff_date = spine.week_end_date

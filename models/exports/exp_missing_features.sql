@@ -52,7 +52,8 @@ needed_weeks as (
     select
         needed.*,
         spine.week_end_date,
-        related_weekly.series_value
+        related_weekly.series_value,
+        case when spine.week_end_date > needed.cutoff_date then 'horizon' else 'past' end as place
 
     from needed
     inner join spine on spine.week_idx between needed.first_week_idx and needed.last_week_idx
@@ -65,6 +66,26 @@ needed_weeks as (
 
 ),
 
+counted as (
+
+    select
+        cutoff_date,
+        feature_name,
+        store_id,
+        department_id,
+        place,
+        min(example_item_id) as example_item_id,
+        max(n_items) as n_items,
+        count(*) as n_weeks,
+        count_if(series_value is null) as n_missing_weeks,
+        min(case when series_value is null then week_end_date end) as first_missing_week,
+        max(case when series_value is null then week_end_date end) as last_missing_week
+
+    from needed_weeks
+    group by 1, 2, 3, 4, 5
+
+),
+
 final as (
 
     select
@@ -72,15 +93,16 @@ final as (
         feature_name,
         store_id,
         department_id,
-        min(example_item_id) as example_item_id,
-        max(n_items) as n_items,
-        count(*) as n_missing_weeks,
-        min(week_end_date) as first_missing_week,
-        max(week_end_date) as last_missing_week
+        place,
+        example_item_id,
+        n_items,
+        n_missing_weeks,
+        first_missing_week,
+        last_missing_week,
+        n_missing_weeks = n_weeks as is_whole_place
 
-    from needed_weeks
-    where series_value is null
-    group by 1, 2, 3, 4
+    from counted
+    where n_missing_weeks > 0
 
 )
 

@@ -30,19 +30,61 @@ sales_aggregates as (
 
 ),
 
+champions as (
+
+    select * from {{ ref('stg_forecasts__champions') }}
+
+),
+
+weeks as (
+
+    select * from {{ ref('dim_week') }}
+
+),
+
+newest_week as (
+
+    select max(week_end_date) as week_end_date from weeks
+    where is_complete
+
+),
+
+-- Without a choice DeepAR is the champion.
+champion as (
+
+    select coalesce(max_by(model_id, set_at), 'deepar') as model_id from champions
+
+),
+
+-- The champion is shown as long as it forecasts weeks ahead; a shorter rerun never cuts the chart.
 ranked_runs as (
 
     select
-        run_id,
-        batch_id,
-        model_id,
-        cutoff_date,
+        runs.run_id,
+        runs.batch_id,
+        runs.model_id,
+        runs.cutoff_date,
         row_number() over (
-            order by cutoff_date desc, case when is_champion then 0 else 1 end, landed_at desc, run_id desc
+            order by
+                case
+                    when
+                        runs.model_id = champion.model_id
+                        and {{ add_weeks('runs.cutoff_date', 'runs.prediction_length') }} > newest_week.week_end_date
+                        then 0
+                    else 1
+                end,
+                runs.cutoff_date desc,
+                case when runs.model_id = champion.model_id then 0 else 1 end,
+                case when runs.kind = 'live' then 0 else 1 end,
+                runs.prediction_length desc,
+                runs.landed_at desc,
+                runs.run_id desc
         ) as shown_rank
 
     from runs
-    where is_current and kind = 'forecast'
+    cross join champion
+    cross join newest_week
+    where runs.withdrawn_at is null and runs.kind in ('live', 'hindsight')
 
 ),
 
@@ -226,11 +268,27 @@ history_rows as (
 
 ),
 
-final as (
+charted as (
 
     select * from history_rows
     union all
     select * from forecast_rows
+
+),
+
+-- 52 weeks before, as the naive looks back, whatever the numbers of the weeks.
+final as (
+
+    select
+        charted.*,
+        last_year.sales as last_year
+
+    from charted
+    left join all_sales as last_year
+        on
+            charted.level = last_year.level
+            and charted.item_id = last_year.item_id
+            and charted.week_end_date = {{ add_weeks('last_year.week_end_date', var('season_weeks')) }}
 
 )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import shlex
 import signal
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -18,6 +19,7 @@ import click
 
 from salescast import __version__, commands, failures
 from salescast.errors import SalescastError, UserError
+from salescast.printable import printable
 
 if TYPE_CHECKING:
     from salescast.marts.reader import Accuracy
@@ -37,22 +39,33 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except SalescastError as error:
-            click.echo(f"Error: {error}", err=True)
+            told = failures.with_way_on(error, ctx.invoked_subcommand)
+            _echo(f"Error: {told}", err=True)
             ctx.exit(error.exit_code)
         except (KeyboardInterrupt, click.Abort) as error:
             # What goes on elsewhere, or was half done, tells so itself.
             left = str(error) or failures.stopped(ctx.invoked_subcommand)
-            click.echo(f"Stopped. {left}".rstrip(), err=True)
+            _echo(f"Stopped. {left}".rstrip(), err=True)
             ctx.exit(1)
-        except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
+        except click.ClickException as error:
+            message = error.format_message()
+            if message == printable(message):
+                raise
+            raise click.UsageError(printable(message), ctx) from error
+        except (click.exceptions.Exit, BrokenPipeError):
             raise
         except Exception as error:
-            if (told := failures.told(error, ctx.invoked_subcommand)) is not None:
-                click.echo(f"Error: {told}", err=True)
-                ctx.exit(told.exit_code)
-            click.echo(f"Error: unexpected {type(error).__name__}: {error}", err=True)
-            click.echo(f"  where: {failures.keep_traceback(error)}", err=True)
+            if (found := failures.told(error, ctx.invoked_subcommand)) is not None:
+                _echo(f"Error: {found}", err=True)
+                ctx.exit(found.exit_code)
+            _echo(f"Error: unexpected {type(error).__name__}: {error}", err=True)
+            _echo(f"  where: {failures.keep_traceback(error)}", err=True)
             ctx.exit(1)
+
+
+def _echo(text: str, *, err: bool = False, nl: bool = True) -> None:
+    """Print what may hold text of files and people; see `printable`."""
+    click.echo(printable(text), err=err, nl=nl)
 
 
 def _example(text: str) -> str:
@@ -130,8 +143,8 @@ def init(folder: Path, as_json: bool) -> None:
     if as_json:
         _print_json({"folder": str(new.folder), "n_files": new.n_files})
     else:
-        click.echo(f"{new.n_files} files in {new.folder}; what to edit: its README.md")
-        click.echo(f"Next: cd {folder} && salescast simulate var/demo")
+        _echo(f"{new.n_files} files in {new.folder}; what to edit: its README.md")
+        _echo(f"Next: cd {folder} && salescast simulate var/demo")
 
 
 @cli.command(epilog=_example("salescast simulate var/demo --stores 12 --departments 12"))
@@ -177,11 +190,11 @@ def simulate(
             }
         )
         return
-    click.echo(
+    _echo(
         f"{summary.n_rows:,} rows of {summary.n_series:,} series, {summary.first_date} to "
         f"{summary.end_date}, in {summary.folder}"
     )
-    click.echo(f"Next: salescast ingest {out} --mapping demo")
+    _echo(f"Next: salescast ingest {out} --mapping demo")
 
 
 @cli.command(
@@ -219,14 +232,15 @@ def draft_mapping(files: tuple[Path, ...], out: Path | None, force: bool, as_jso
             }
         )
     elif out is None:
-        click.echo(draft.text, nl=False)
+        # In a pipe or a file it is the mapping, which is not changed.
+        click.echo(printable(draft.text) if sys.stdout.isatty() else draft.text, nl=False)
     else:
         lines = "1 line" if len(draft.checks) == 1 else f"{len(draft.checks)} lines"
-        click.echo(f"Written: {out}, with {lines} to check:")
+        _echo(f"Written: {out}, with {lines} to check:")
         for check in draft.checks:
-            click.echo(f"  {check}")
+            _echo(f"  {check}")
         folder, written = shlex.quote(str(draft.folder)), shlex.quote(str(out))
-        click.echo(f"Next: look at them, then salescast ingest {folder} --mapping {written}")
+        _echo(f"Next: look at them, then salescast ingest {folder} --mapping {written}")
 
 
 @cli.command(
@@ -286,7 +300,7 @@ def ingest(
             _print_json({"retracted": load_id, "loads": loads})
         else:
             for each in loads:
-                click.echo(f"Load {each} is taken back. Next: salescast run")
+                _echo(f"Load {each} is taken back. Next: salescast run")
         return
 
     assert source is not None
@@ -329,12 +343,12 @@ def _print_check(checked: commands.Checked, as_json: bool) -> None:
     if months:
         print_table("Sales that count", ["store", "month", "rows", "sum of sales"], months)
     for warning in result.warnings:
-        click.echo(f"warning: {warning}")
+        _echo(f"warning: {warning}")
     for n, question in enumerate(result.questions, start=1):
-        click.echo(f"question {n}: {question}")
+        _echo(f"question {n}: {question}")
     if checked.problem:
-        click.echo(f"a build would stop: {checked.problem}")
-    click.echo("Nothing was landed.")
+        _echo(f"a build would stop: {checked.problem}")
+    _echo("Nothing was landed.")
 
 
 @cli.command(
@@ -460,7 +474,7 @@ def report(out: Path | None, target: str | None, as_json: bool) -> None:
     if as_json:
         _print_json({"report": str(path)})
     else:
-        click.echo(f"Report written: {path}")
+        _echo(f"Report written: {path}")
 
 
 @cli.command(epilog=_example("salescast status --json"))
@@ -510,9 +524,9 @@ def status(last: int, target: str | None, as_json: bool) -> None:
         )
         return
     for problem in found.unreadable:
-        click.echo(f"warning: {problem}", err=True)
+        _echo(f"warning: {problem}", err=True)
     if not batches:
-        click.echo(f"No batch in {settings.home} yet. Start one with `salescast run`.")
+        _echo(f"No batch in {settings.home} yet. Start one with `salescast run`.")
         return
     from salescast.console import print_table
 
@@ -533,8 +547,33 @@ def status(last: int, target: str | None, as_json: bool) -> None:
     newest = batches[0]
     if newest.record.status != "done":
         if newest.last_error:
-            click.echo(f"The newest batch stopped: {newest.last_error}")
-        click.echo("Go on with it: salescast run --resume")
+            _echo(f"The newest batch stopped: {newest.last_error}")
+        _echo("Go on with it: salescast run --resume")
+
+
+@cli.command(
+    epilog=_example(
+        'salescast withdraw 20261122t131415-1a2b-1-deepar --reason "made from the wrong file"'
+    )
+)
+@click.argument("run_id")
+@click.option("--reason", required=True, metavar="TEXT", help="Why; kept in the lake.")
+@_target_option
+@_take_lock_option
+@_json_option
+def withdraw(run_id: str, reason: str, target: str | None, take_lock: bool, as_json: bool) -> None:
+    """Take a landed run, or all runs of a batch, out of charts and accuracy.
+
+    Its forecasts stay in marts.fct_forecast, marked as withdrawn. The first run of the same model
+    and cutoff that is left takes its place. The next build shows it.
+    """
+    runs = commands.withdraw(_settings(target), run_id, reason=reason, take_lock=take_lock)
+    if as_json:
+        _print_json({"withdrawn": runs})
+        return
+    for each in runs:
+        _echo(f"withdrawn {each}")
+    _echo("Show it: salescast build")
 
 
 @cli.group(
@@ -605,7 +644,7 @@ def champion_history(target: str | None, as_json: bool) -> None:
         _print_json([vars(choice) for choice in choices])
         return
     if not choices:
-        click.echo("No champion was chosen yet: it is deepar.")
+        _echo("No champion was chosen yet: it is deepar.")
         return
     from salescast.console import DASH, print_table
 
@@ -648,7 +687,7 @@ def prune(
     def tell(each: Removal) -> None:
         if not as_json:
             size = f", {each.n_files:,} files, {_size(each.n_bytes)}" if each.n_files else ""
-            click.echo(f"{each.kind}: {each.place}{size}")
+            _echo(f"{each.kind}: {each.place}{size}")
 
     removals = commands.prune(
         _settings(target), older_than, dry_run=dry_run, take_lock=take_lock, told=tell
@@ -662,7 +701,7 @@ def prune(
         _print_json({"dry_run": dry_run, "n_bytes": n_bytes, "removed": rows})
         return
     word = "would go" if dry_run else "removed"
-    click.echo(f"{len(removals):,} {word}, {_size(n_bytes)}")
+    _echo(f"{len(removals):,} {word}, {_size(n_bytes)}")
 
 
 @cli.command(epilog=_example("salescast doctor --target athena"))
@@ -678,9 +717,9 @@ def doctor(target: str | None, as_json: bool) -> None:
         outcomes[name] = outcome
         if not as_json:
             state = click.style(f"{outcome.state:<11}", fg=_STATE_COLOURS[outcome.state])
-            click.echo(f"{state}  {name}: {outcome.found}")
+            click.echo(f"{state}  {printable(f'{name}: {outcome.found}')}")
             if outcome.fix:
-                click.echo(f"{'':<11}  fix: {outcome.fix}")
+                _echo(f"{'':<11}  fix: {outcome.fix}")
     states = [outcome.state for outcome in outcomes.values()]
     n_failed = states.count(State.FAILED)
     if as_json:
@@ -688,7 +727,7 @@ def doctor(target: str | None, as_json: bool) -> None:
         _print_json({"target": settings.target, "n_failed": n_failed, "checks": checks})
     else:
         counts = ", ".join(f"{states.count(state)} {state}" for state in State)
-        click.echo(f"{len(states)} checks of the target {settings.target}: {counts}")
+        _echo(f"{len(states)} checks of the target {settings.target}: {counts}")
     if n_failed:
         click.get_current_context().exit(1)
 
@@ -764,7 +803,7 @@ def _single_step(name: commands.Step, summary: str, *, has_jobs: bool = False) -
                 }
             )
         elif not result.done:
-            click.echo(f"Batch {result.record.batch_id}: no run waits for the step {name}.")
+            _echo(f"Batch {result.record.batch_id}: no run waits for the step {name}.")
 
     if has_jobs:
         command = _stop_jobs_option(command)
@@ -789,9 +828,9 @@ def demo(model_id: str | None, as_json: bool) -> None:
         result = commands.demo(settings, model_id, progress=progress)
     _tell_batch(result, as_json)
     path = commands.report(settings)
-    click.echo(f"Report written: {path}", err=as_json)
+    _echo(f"Report written: {path}", err=as_json)
     if not as_json:
-        click.echo(
+        _echo(
             f"Open it, or query the marts in {settings.marts_file}.\n"
             "A home holds one chain. For your own data take another: export SALESCAST_HOME=FOLDER, "
             "then\nsalescast ingest PATH --mapping NAME and salescast run."
@@ -830,7 +869,7 @@ def _resume(target: str | None, take_lock: bool, stop_jobs: bool | None, as_json
     elif as_json:
         _print_json({"batch_id": batch_id, "status": "done", "resumed": False})
     else:
-        click.echo(f"Batch {batch_id} is finished: there is nothing to resume.")
+        _echo(f"Batch {batch_id} is finished: there is nothing to resume.")
 
 
 def _estimate(asked: Asked, target: str | None, as_json: bool) -> None:
@@ -846,16 +885,16 @@ def _print_estimate(estimate: Estimate) -> None:
     from salescast.forecaster.sagemaker.prices import UNKNOWN
 
     rows = ", ".join(f"{table} {n:,}" for table, n in sorted(estimate.landed_rows.items()))
-    click.echo(f"`salescast {estimate.command}` would start this; nothing is started now.")
-    click.echo(f"landed rows: {rows}")
+    _echo(f"`salescast {estimate.command}` would start this; nothing is started now.")
+    _echo(f"landed rows: {rows}")
     for each in estimate.cutoffs:
-        click.echo(f"cutoff {each.cutoff_date}: {each.n_series:,} series")
-    click.echo(
+        _echo(f"cutoff {each.cutoff_date}: {each.n_series:,} series")
+    _echo(
         f"runs: {estimate.n_runs} ({', '.join(estimate.models)} at each cutoff), "
         f"{estimate.prediction_length} weeks ahead"
     )
     sent = sum(job.estimated_bytes for job in estimate.jobs)
-    click.echo(f"jobs: {len(estimate.jobs)}, sent to them about {_size(sent)} (an estimate)")
+    _echo(f"jobs: {len(estimate.jobs)}, sent to them about {_size(sent)} (an estimate)")
     billed = [(job, job.limits) for job in estimate.jobs if job.limits]
     if billed:
         print_table(
@@ -881,20 +920,20 @@ def _print_estimate(estimate: Estimate) -> None:
                 f"; {_dollars(estimate.max_attempts * estimate.max_usd)} if AWS itself fails each "
                 f"job until it is started {estimate.max_attempts} times"
             )
-        click.echo(
+        _echo(
             f"longest possible bill of these machines: {longest}\n"
             "Spot never costs more. Disks, S3 and logs are not in it, and a transform's limit is "
             f"kept by the running command.\nprices: {estimate.price_table}"
         )
     else:
-        click.echo("bill of the jobs: none, they run on this machine")
+        _echo("bill of the jobs: none, they run on this machine")
     if (price := estimate.usd_per_tb_scanned) is not None:
-        click.echo(
+        _echo(
             f"Athena: ${price:g} per TB scanned, which no limit here bounds; the detail of each "
             "step of an earlier batch (lake table run_steps) tells what it scanned."
         )
     if estimate.refusal is not None:
-        click.echo(f"`salescast {estimate.command}` would be refused now: {estimate.refusal}")
+        _echo(f"`salescast {estimate.command}` would be refused now: {estimate.refusal}")
 
 
 def _tell_champion(champion: Champion, as_json: bool, *, is_new: bool = False) -> None:
@@ -903,11 +942,11 @@ def _tell_champion(champion: Champion, as_json: bool, *, is_new: bool = False) -
         return
     of = f" with the trained model {champion.trained_model_id}" if champion.trained_model_id else ""
     since = f", since {champion.set_at:%Y-%m-%d %H:%M:%S} UTC" if champion.set_at else ""
-    click.echo(f"The champion is {champion.model_id}{of}{since}.")
+    _echo(f"The champion is {champion.model_id}{of}{since}.")
     if champion.reason:
-        click.echo(f"Reason: {champion.reason}")
+        _echo(f"Reason: {champion.reason}")
     if is_new:
-        click.echo("Marts and reports show it after the next `salescast run` or `salescast build`.")
+        _echo("Marts and reports show it after the next `salescast run` or `salescast build`.")
 
 
 def _size(n_bytes: int) -> str:
@@ -936,7 +975,7 @@ def _tell_batch(result: commands.BatchResult, as_json: bool) -> None:
         return
     _print_accuracy(result.accuracy)
     if result.rejected:
-        click.echo(
+        _echo(
             f"{sum(n for _, n in result.rejected):,} landed rows are set aside ("
             + ", ".join(f"{reason} {n:,}" for reason, n in result.rejected)
             + "): see reports.rpt_rejected_rows, or the page of `salescast report`."
@@ -945,7 +984,7 @@ def _tell_batch(result: commands.BatchResult, as_json: bool) -> None:
 
 def _print_accuracy(accuracy: Sequence[Accuracy]) -> None:
     if not accuracy:
-        click.echo(
+        _echo(
             "No week of these forecasts has been sold yet: accuracy comes with later sales, or "
             "now with --backtests."
         )
@@ -974,4 +1013,5 @@ def _print_accuracy(accuracy: Sequence[Accuracy]) -> None:
 
 
 def _print_json(value: Any) -> None:
+    # Plain ASCII: JSON writes out everything else.
     click.echo(json.dumps(value, indent=2, default=str))

@@ -109,6 +109,7 @@ def draft_mapping(
     Raises:
         UserError: No file can be read, or none has dates and numbers; or `out` is there.
     """
+    from salescast import disk
     from salescast.files import whole_file
     from salescast.mapping_draft import draft_mapping as draft
 
@@ -129,9 +130,11 @@ def draft_mapping(
     )
     if out is not None:
         try:
-            with whole_file(out) as part:
+            with whole_file(out, shared=True) as part:
                 part.write_text(drafted.text, encoding="utf-8")
         except OSError as error:
+            if (refused := disk.told(error, out)) is not None:
+                raise refused from error
             raise UserError(f"cannot be written: {error.strerror}", where=str(out)) from error
     return drafted
 
@@ -498,6 +501,21 @@ def champion_history(settings: Settings) -> list[Champion]:
     return read_history(open_lake(settings))[::-1]
 
 
+def withdraw(settings: Settings, run_id: str, *, reason: str, take_lock: bool = False) -> list[str]:
+    """Withdraw a landed run, or all of a batch; returns the runs that were withdrawn.
+
+    Raises:
+        UserError: The reason is empty, there is no such landed run, or it is withdrawn already.
+        RunError: Another command holds a lock.
+    """
+    from salescast.lake import open_lake
+    from salescast.lake.lock import hold_locks
+    from salescast.week.withdrawal import withdraw as take_out
+
+    with hold_locks(settings, f"salescast withdraw {run_id}", take=take_lock):
+        return take_out(run_id, open_lake(settings), reason)
+
+
 def set_champion(
     settings: Settings,
     model_id: str,
@@ -571,13 +589,15 @@ def prune(
     from salescast.prune import find_removals
 
     command = f"salescast prune --older-than {older_than_days}"
-    with nullcontext() if dry_run else hold_locks(settings, command, take=take_lock):
-        removals = find_removals(settings, open_lake(settings), older_than_days)
-        for each in removals:
+    lock = partial(hold_locks, settings, command, take=take_lock, frees_room=True)
+    done = []
+    with nullcontext() if dry_run else lock():
+        for each in find_removals(settings, open_lake(settings), older_than_days):
             if not dry_run:
                 each.remove()
             told(each)
-    return removals
+            done.append(each)
+    return done
 
 
 def demo(

@@ -43,9 +43,17 @@ def told(error: Exception, command: str | None) -> SalescastError | None:
         from salescast.aws import told as told_of_aws
 
         return told_of_aws(error)  # type: ignore[arg-type]
+    return disk.told(error, _home(), _again(command))
+
+
+def with_way_on(error: SalescastError, command: str | None) -> SalescastError:
+    """An error of the disk with how the command goes on; any other as it is."""
+    return error.going_on(_again(command)) if isinstance(error, disk.DiskError) else error
+
+
+def _again(command: str | None) -> str:
     goes_on = command in _OF_A_BATCH and _unfinished_batch() is not None
-    again = "go on with `salescast run --resume`" if goes_on else "give the command again"
-    return disk.told(error, _home(), again)
+    return "go on with `salescast run --resume`" if goes_on else disk.AGAIN
 
 
 def keep_traceback(error: Exception) -> str:

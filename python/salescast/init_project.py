@@ -6,6 +6,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from salescast import disk
 from salescast.dbt_project import own_project
 from salescast.errors import UserError
 from salescast.project_files import project_files
@@ -59,6 +60,7 @@ def init_project(folder: Path) -> NewProject:
     folder = folder.expanduser().resolve()
     source = own_project()
     files = list(project_files(source))
+    begun = False
     try:
         if folder.exists() and not folder.is_dir():
             raise UserError(
@@ -74,6 +76,7 @@ def init_project(folder: Path) -> NewProject:
                 fix="Name a new folder; nothing was written.",
             )
         folder.mkdir(parents=True, exist_ok=True)
+        begun = True
         (folder / "README.md").write_text(README, encoding="utf-8")
         (folder / ".gitignore").write_text(GITIGNORE, encoding="utf-8")
         for path in files:
@@ -81,10 +84,15 @@ def init_project(folder: Path) -> NewProject:
             # The text only: where the package may not be written to, neither could its copy.
             shutil.copyfile(source / path, folder / path)
     except OSError as error:
+        if begun:
+            # It was new or empty: what is in it now is half a project.
+            shutil.rmtree(folder, ignore_errors=True)
+        refused = disk.told(error, folder)
+        if refused is not None and not isinstance(error, NotADirectoryError):
+            raise refused from error
         raise UserError(
             f"The project could not be written: {error.strerror or error}.",
             where=str(error.filename or folder),
-            fix="Name a folder that this user may write, on a disk with room; delete what is there "
-            "of this one.",
+            fix="Name a folder that this user may write.",
         ) from error
     return NewProject(folder, len(files) + 2)

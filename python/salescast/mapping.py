@@ -38,6 +38,8 @@ _NO_FILE_ENCODINGS = {
     *("idna", "punycode", "unicode-escape", "unicode_escape", "raw-unicode-escape"),
     *("raw_unicode_escape", "undefined", "mbcs", "oem"),
 }
+# Far above what a person writes: a mapping of a hundred related series has 1,000 values.
+_MAX_BYTES, _MAX_NODES, _MAX_DEPTH = 1_000_000, 100_000, 20
 EXCEL_DATES = "excel"
 # Day numbers of Excel from 1990 on; the part after the sign is the time of day.
 EXCEL_NUMBER = r"^[3-7][0-9]{4}([.,][0-9]+)?$"
@@ -279,6 +281,7 @@ class RelatedTable(TableMapping):
     constant = ("store", "department")
 
     unpivot: Unpivot | None = None
+    grain: Literal["daily", "weekly"] | None = None
     series: Literal["all"] | dict[Name, RelatedSeries]
 
     @field_validator("series", mode="before")
@@ -380,7 +383,9 @@ class Mapping(_Strict):
     deliveries: Literal["restates", "adds"] = "restates"
     lower_bound: Decimal | None = Decimal(0)
     holiday_weight: Annotated[Decimal, Field(gt=0)] = Decimal(1)
-    calendar_region: NonEmpty = "US"
+    calendar_region: Annotated[list[NonEmpty], BeforeValidator(_as_list)] = ["US"]
+    fiscal_year_starts_in: Annotated[StrictInt, Field(ge=1, le=12)] = 1
+    holiday_events: Annotated[list[Name], BeforeValidator(_as_list)] = []
     null_texts: list[str] = list(NULL_TEXTS)
     decimal_sign: Literal[".", ","] = "."
     thousands_sign: Literal[".", ",", " ", "'"] | None = None
@@ -425,7 +430,7 @@ class Mapping(_Strict):
 
     def reading(self, table: str) -> dict[str, Any]:
         """What decides what the rows of a file become, without keys that are at their default."""
-        landed = {"file", "optional", "series"} if table == "related" else {"file", "optional"}
+        landed = {"file", "optional"} | ({"series", "grain"} if table == "related" else set())
         own = self.tables.present()[table]
         found = own.model_dump(mode="json", exclude=landed, exclude_defaults=True)
         if isinstance(own, RelatedTable):
@@ -505,6 +510,13 @@ class Mapping(_Strict):
                 )
         return self
 
+    @field_validator("calendar_region", "holiday_events")
+    @classmethod
+    def _names_once(cls, names: list[str]) -> list[str]:
+        if len(set(names)) < len(names):
+            raise ValueError("a name is given twice")
+        return names
+
     @field_validator("calendar_events")
     @classmethod
     def _events_once(cls, events: list[CalendarEvent]) -> list[CalendarEvent]:
@@ -533,7 +545,8 @@ class Mapping(_Strict):
             "duplicates": self.duplicates,
             "lower_bound": None if self.lower_bound is None else _plain(self.lower_bound),
             "holiday_weight": _plain(self.holiday_weight),
-            "calendar_region": self.calendar_region,
+            "calendar_region": ", ".join(self.calendar_region),
+            "fiscal_year_starts_in": str(self.fiscal_year_starts_in),
         }
         rows: list[SettingsRow] = [("source", "", key, value) for key, value in source.items()]
         for position, (name, level, spec) in enumerate(self._registered(found), start=1):
@@ -544,7 +557,12 @@ class Mapping(_Strict):
                 "level": level,
                 "position": str(position),
             }
+            if self.tables.related and self.tables.related.grain:
+                attributes["grain"] = self.tables.related.grain
             rows += [("related_series", name, key, value) for key, value in attributes.items()]
+        rows += [
+            ("holiday_event", name, "makes_holiday_week", "true") for name in self.holiday_events
+        ]
         for event in self.calendar_events:
             for day in event.dates:
                 row = ("calendar_event", event.name, day.isoformat(), str(event.lead_days))
@@ -687,7 +705,7 @@ def load_mapping(name_or_path: str | Path, mappings_dir: Path) -> Mapping:
     """
     path = _find(name_or_path, mappings_dir)
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
+        content = _read_yaml(path)
     except OSError as error:
         raise UserError(f"the mapping cannot be read: {error.strerror}", where=str(path)) from error
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
@@ -711,12 +729,62 @@ def load_mapping(name_or_path: str | Path, mappings_dir: Path) -> Mapping:
     return mapping
 
 
+def _read_yaml(path: Path) -> Any:
+    """What a YAML file holds, if it is no larger than a person would write.
+
+    Raises:
+        ValueError: It is too large, too deep, or its aliases make it so; or a YAMLError.
+    """
+    if (n_bytes := path.stat().st_size) > _MAX_BYTES:
+        raise ValueError(f"it has {n_bytes:,} bytes; a mapping has {_MAX_BYTES:,} at most")
+    loader = _UniqueKeys(path.read_text(encoding="utf-8"))
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _check_size(node)
+        return loader.construct_document(node)
+    except RecursionError:
+        raise ValueError(
+            f"keys and lists stand more than {_MAX_DEPTH} deep in each other"
+        ) from None
+    finally:
+        loader.dispose()
+
+
+def _check_size(root: yaml.Node) -> None:
+    """Refuse a tree that is too deep, or too large once each alias stands for what it names."""
+    sizes: dict[int, int] = {}
+
+    def size(node: yaml.Node, depth: int) -> int:
+        if depth > _MAX_DEPTH:
+            raise ValueError(f"keys and lists stand more than {_MAX_DEPTH} deep in each other")
+        if isinstance(node, yaml.ScalarNode):
+            return 1
+        if id(node) not in sizes:
+            children = (
+                [part for pair in node.value for part in pair]
+                if isinstance(node, yaml.MappingNode)
+                else node.value
+            )
+            sizes[id(node)] = 1 + sum(size(child, depth + 1) for child in children)
+        if sizes[id(node)] > _MAX_NODES:
+            raise ValueError(f"its aliases (*name) make it larger than {_MAX_NODES:,} values")
+        return sizes[id(node)]
+
+    size(root, 1)
+
+
 class _UniqueKeys(yaml.SafeLoader):
     """YAML loader that refuses a key given twice, of which the last would win silently."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(
+                    None, None, "a key must be a word, not a list or keys", key.start_mark
+                )
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"key {key.value!r} is given twice", key.start_mark

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -17,16 +17,13 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from salescast.errors import UserError
+from salescast.errors import SalescastError
 from salescast.lake import Lake, utc_naive
 from salescast.week.batch import RECORD, batch_folders, read_record
 
 if TYPE_CHECKING:
     from salescast.s3 import Prefix
     from salescast.settings import Settings
-
-# The record, and what a killed command leaves of one that it was about to write.
-_KEPT = {RECORD, f".{RECORD}.part"}
 
 
 @dataclass(frozen=True)
@@ -49,11 +46,12 @@ class Removal:
     remove: Callable[[], None]
 
 
-def find_removals(settings: Settings, lake: Lake, older_than_days: int) -> list[Removal]:
+def find_removals(settings: Settings, lake: Lake, older_than_days: int) -> Iterator[Removal]:
     """Everything that old batches have left, in the places that the settings name.
 
-    The home always; S3's work prefix on the target athena; the staging prefix and the models with
-    the forecaster sagemaker. Removes nothing: each removal is made by its own `remove`.
+    The home first, so that there is room for what is read of the lake after it; S3's work prefix on
+    the target athena; the staging prefix and the models with the forecaster sagemaker. Removes
+    nothing: each removal is made by its own `remove`.
 
     Args:
         settings: The settings.
@@ -61,20 +59,19 @@ def find_removals(settings: Settings, lake: Lake, older_than_days: int) -> list[
         older_than_days: Days since a batch was finished.
     """
     before = datetime.now(UTC) - timedelta(days=older_than_days)
+    _, own = _own_batches(settings.batches, before)
+    yield from _folders([batch.folder for batch in own if batch.folder is not None])
     batches = find_old_batches(settings.batches, lake, before)
     if not batches:
-        return []
+        return
     run_ids = {run_id for batch in batches for run_id in batch.run_ids}
-    removals: list[Removal] = []
     if settings.forecaster == "sagemaker":
         # Models first: one without its artifact is of no use to anybody.
-        removals += _models(settings, run_ids)
-        removals += _objects(settings, settings.sagemaker_staging_uri, "staging", run_ids)
+        yield from _models(settings, run_ids)
+        yield from _objects(settings, settings.sagemaker_staging_uri, "staging", run_ids)
     if settings.target == "athena":
         ids = {batch.batch_id for batch in batches}
-        removals += _objects(settings, settings.work_uri, "work on S3", ids)
-    removals += _folders([batch.folder for batch in batches if batch.folder is not None])
-    return removals
+        yield from _objects(settings, settings.work_uri, "work on S3", ids)
 
 
 def find_old_batches(batches: Path, lake: Lake, before: datetime) -> list[OldBatch]:
@@ -88,23 +85,7 @@ def find_old_batches(batches: Path, lake: Lake, before: datetime) -> list[OldBat
         lake: The lake.
         before: The moment.
     """
-    found = []
-    own = set()
-    for folder in batch_folders(batches):
-        try:
-            record = read_record(folder)
-        except UserError:
-            # Nobody knows whether it is finished; `salescast status` tells it.
-            own.add(folder.name)
-            continue
-        # A copy of a batch's folder, which somebody made by hand, is nobody's to clear.
-        if record.batch_id != folder.name:
-            continue
-        own.add(record.batch_id)
-        ended = max((attempt.finished_at for attempt in record.attempts), default=record.created_at)
-        if record.status == "done" and ended < before:
-            runs = tuple(run.run_id for run in record.runs)
-            found.append(OldBatch(record.batch_id, runs, folder))
+    own, found = _own_batches(batches, before)
     with duckdb.connect() as connection:
         rows = connection.execute(
             f"""
@@ -123,12 +104,35 @@ def find_old_batches(batches: Path, lake: Lake, before: datetime) -> list[OldBat
     return sorted(found, key=lambda batch: batch.batch_id)
 
 
+def _own_batches(batches: Path, before: datetime) -> tuple[set[str], list[OldBatch]]:
+    """Ids of this home's batches, and those of them that were finished before a moment."""
+    found = []
+    own = set()
+    for folder in batch_folders(batches):
+        try:
+            record = read_record(folder)
+        except SalescastError:
+            # Nobody knows whether it is finished; `salescast status` tells it.
+            own.add(folder.name)
+            continue
+        # A copy of a batch's folder, which somebody made by hand, is nobody's to clear.
+        if record.batch_id != folder.name:
+            continue
+        own.add(record.batch_id)
+        ended = max((attempt.finished_at for attempt in record.attempts), default=record.created_at)
+        if record.status == "done" and ended < before:
+            runs = tuple(run.run_id for run in record.runs)
+            found.append(OldBatch(record.batch_id, runs, folder))
+    return own, found
+
+
 def _folders(batches: Collection[Path]) -> list[Removal]:
     """Work folders of batches, whose records stay."""
     removals = []
     for batch in batches:
         for path in sorted(batch.iterdir()):
-            if path.name in _KEPT:
+            # The record, and what a killed command leaves of one that it was about to write.
+            if path.name == RECORD or path.name.startswith(f".{RECORD}."):
                 continue
             files = [file for file in [path, *path.rglob("*")] if file.is_file()]
             n_bytes = sum(file.stat().st_size for file in files)

@@ -166,7 +166,20 @@ class Prefix:
             ) from error
 
     def download_all(self, names: Iterable[str], to: Path) -> list[Path]:
-        """Copy objects into a folder under their names, several at a time."""
+        """Copy objects into a folder under their names, several at a time.
+
+        Raises:
+            RunError: A name would be a file outside of the folder, or no file at all; nothing is
+                copied then. Otherwise as `download`.
+        """
+        names = list(names)
+        for name in names:
+            if any(part in ("", ".", "..") or "\0" in part for part in name.split("/")):
+                raise RunError(
+                    f"An object has a key that is no name of a file below a folder: {name!r}.",
+                    where=f"{self.uri}/{name}",
+                    fix="Nothing was copied. Find out who wrote it, and remove the object.",
+                )
         with ThreadPoolExecutor(_PARALLEL_REQUESTS) as pool:
             return list(pool.map(lambda name: self.download(name, to / name), names))
 

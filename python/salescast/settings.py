@@ -16,6 +16,8 @@ from salescast.dbt_project import DBT_PROJECT, find_project, read_project
 from salescast.errors import UserError
 
 S3 = "s3://"
+# dbt-duckdb takes ? and # for parts of an address, DuckDB a backslash for a slash.
+_MISREAD = "?#\\"
 # A bucket and names, none of them `.` or `..`; without a quote, because SQL names the place too.
 _S3_PLACE = re.compile(
     r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/(?!\.{1,2}(?:/|$))[A-Za-z0-9!_.*()=+@-]+)+"
@@ -234,14 +236,18 @@ def load_settings(**values: Any) -> Settings:
 def _check_places(settings: Settings) -> None:
     """Refuse a lake that the target cannot read, and places that are none or no own ones."""
     on_s3 = settings.lake_uri.startswith(S3)
-    if settings.target == "dev":
-        if found := [sign for sign in "?#" if sign in str(settings.home)]:
+    for variable, folder, signs in (
+        ("SALESCAST_HOME", settings.home, _MISREAD),
+        ("SALESCAST_LAKE", settings.lake, "\\"),
+    ):
+        if found := [sign for sign in signs if sign in str(folder)]:
             raise UserError(
-                f"The path of the home has a {found[0]} in it, which dbt-duckdb takes for a part "
-                "of an address.",
-                where=f"SALESCAST_HOME={settings.home}",
+                f"The path of the folder has a {found[0]} in it, which is read otherwise by DuckDB "
+                "or dbt.",
+                where=f"{variable}={folder}",
                 fix="Name another folder, or rename this one.",
             )
+    if settings.target == "dev":
         if settings.sagemaker_staging is not None:
             _check_are_places({"SALESCAST_STAGING": settings.sagemaker_staging_uri})
         if on_s3:

@@ -11,6 +11,7 @@ select
     feature_name,
     store_id,
     department_id,
+    place,
     example_item_id,
     n_items,
     n_missing_weeks,
@@ -18,4 +19,5 @@ select
     last_missing_week
 
 from missing_features
+where place = 'horizon' or is_whole_place
 order by n_missing_weeks desc, store_id asc, department_id asc

@@ -2,9 +2,41 @@
 -- first week to the cutoff.
 with
 
-filled as (
+sales_filled as (
 
     select * from {{ ref('int_sales__filled') }}
+
+),
+
+gaps as (
+
+    select distinct
+        store_id,
+        department_id,
+        week_idx
+
+    from {{ ref('int_features__gaps') }}
+
+),
+
+-- Weeks that are masked are there without their sales.
+filled as (
+
+    select
+        sales_filled.item_id,
+        sales_filled.week_idx,
+        sales_filled.week_end_date,
+        min(sales_filled.store_id) as store_id,
+        min(sales_filled.department_id) as department_id,
+        case when count(gaps.week_idx) = 0 then max(sales_filled.sales) end as sales
+
+    from sales_filled
+    left join gaps
+        on
+            sales_filled.store_id = gaps.store_id
+            and gaps.department_id in ('', sales_filled.department_id)
+            and sales_filled.week_idx = gaps.week_idx
+    group by 1, 2, 3
 
 ),
 

@@ -18,6 +18,39 @@ bounds as (
 
 ),
 
+sales as (
+
+    select * from {{ ref('stg_retail__sales') }}
+
+),
+
+loads as (
+
+    select * from {{ ref('stg_retail__loads') }}
+
+),
+
+newest_delivery as (
+
+    select max(delivery_id) as delivery_id
+    from loads
+    where table_name = 'raw_sales' and not is_retracted
+
+),
+
+-- What the newest delivery has brought is told whatever week it is of.
+delivered_weeks as (
+
+    select distinct
+        sales.store_id,
+        sales.week_end_date
+
+    from sales
+    inner join loads on sales.load_id = loads.load_id
+    inner join newest_delivery on loads.delivery_id = newest_delivery.delivery_id
+
+),
+
 -- An absent store is told once, by the week since when it is.
 store_weeks as (
 
@@ -43,9 +76,14 @@ told as (
 
     from store_weeks
     cross join bounds
+    left join delivered_weeks
+        on
+            store_weeks.store_id = delivered_weeks.store_id
+            and store_weeks.week_end_date = delivered_weeks.week_end_date
     where
         store_weeks.week_end_date
         > {{ add_weeks('bounds.newest_week_end_date', '-' ~ var('least_silence_weeks')) }}
+        or delivered_weeks.store_id is not null
     union all
     select
         'series' as who,

@@ -49,6 +49,7 @@ BEGUN_FIRST = (
     "end_to_end/test_untidy_sales",
     "end_to_end/test_trained_model",
     "end_to_end/test_little_or_bad_input",
+    "end_to_end/test_full_disk_in_a_week",
     "test_commands",
     "test_wheel",
 )

@@ -204,7 +204,9 @@ def test_a_lock_is_taken_only_when_asked(
     empty: Settings, monkeypatch: pytest.MonkeyPatch, command: str, take: bool
 ) -> None:
     @contextmanager
-    def hold(_: Settings, holder: str, *, take: bool = False) -> Iterator[None]:
+    def hold(
+        _: Settings, holder: str, *, take: bool = False, frees_room: bool = False
+    ) -> Iterator[None]:
         raise RunError(f"{holder} {take}")
         yield
 

@@ -95,7 +95,7 @@ def test_our_own_connections_have_the_threads_of_the_settings(
             create schema salescast_exports; create schema salescast_marts;
             create table salescast_exports.exp_cutoffs as
                 select date '2026-10-31' as cutoff_date, 2 as horizon_weeks, 'forecast' as kind,
-                    true as has_sales;
+                    true as has_sales, date '2026-10-31' as newest_week_end_date;
             create table salescast_marts.dim_week as select 1 as week;
             """
         )

@@ -418,7 +418,7 @@ def test_a_home_that_dbt_cannot_attach_is_refused(
     monkeypatch.setenv("SALESCAST_HOME", str(tmp_path / f"what{sign}" / "home"))
     result = call("build")
     assert result.exit_code == 2
-    assert f"has a {sign} in it" in result.stderr
+    assert f"has a {sign} in it, which is read otherwise" in result.stderr
 
 
 def test_vars_that_are_no_table_are_told(tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def test_a_broken_artifact_is_told(
     broken = tmp_path / "model.tar.gz"
     broken.write_bytes(b"no archive")
     job = TransformJob("deepar", broken, tmp_path / "in", tmp_path / "out", tmp_path / "work", "r1")
-    with pytest.raises(RunError, match="cannot be read"):
+    with pytest.raises(RunError, match="damaged, or not a model"):
         forecaster[0].transform(job)
 
 

@@ -17,7 +17,7 @@ LAYERS = [
         "the ground: errors, settings, processes, AWS",
         [
             *("", "errors", "settings", "child", "aws", "s3", "files", "sql_text", "quantiles"),
-            *("disk", "problems", "mapping", "expressions", "progress", "console"),
+            *("disk", "printable", "problems", "mapping", "expressions", "progress", "console"),
             *("dbt_project", "project_files"),
         ],
     ),

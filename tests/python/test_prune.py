@@ -200,7 +200,7 @@ def test_sagemakers_models_and_staged_files_go_too(home: Path, aws: Any) -> None
     gone = keys_before - keys()
     assert {key.split("/")[1] for key in gone} == {run_id(OLD)}
     assert len(gone) == 3
-    assert [each["kind"] for each in done["removed"]] == ["model", "staging", "work folder"]
+    assert [each["kind"] for each in done["removed"]] == ["work folder", "model", "staging"]
     assert (home / "lake" / "trained_models" / run_id(OLD) / "model.tar.gz").exists()
 
 

@@ -221,7 +221,7 @@ class Marts:
         return self
 
     def run(self, run_id: str, kind: str, cutoff: date, horizon: int = 39) -> Marts:
-        latest = LATEST if kind == "forecast" else ""
+        latest = LATEST if kind == "live" else ""
         values = {"run_id": run_id, "kind": kind, "cutoff": cutoff, "horizon": horizon}
         self.sql(RUN + latest + ACCURACY, **values)
         return self
@@ -293,7 +293,7 @@ def built(sold_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Marts:
     path = tmp_path_factory.mktemp("built") / "marts.duckdb"
     marts = Marts(Path(shutil.copy(sold_file, path)))
     marts.run("bt-1", "backtest", date(2011, 4, 29)).run("bt-2", "backtest", date(2012, 1, 27))
-    return marts.run("fc-1", "forecast", NEWEST_WEEK).others()
+    return marts.run("fc-1", "live", NEWEST_WEEK).others()
 
 
 @pytest.fixture(scope="module")
@@ -372,7 +372,7 @@ def ratio_of(marts: Marts, by: str, runs: str) -> list[tuple[Any, ...]]:
 def test_only_backtests_that_the_naive_was_judged_on_are_pooled(marts: Marts) -> None:
     # A live forecast at the cutoff of a backtest, and a backtest that has no naive.
     for run_id, kind, cutoff in (
-        ("live", "forecast", date(2012, 1, 27)),
+        ("live", "live", date(2012, 1, 27)),
         ("lone", "backtest", date(2011, 7, 29)),
     ):
         marts.sql(RUN, run_id=run_id, kind=kind, cutoff=cutoff, horizon=39)
@@ -612,7 +612,7 @@ def test_no_forecast_says_what_to_run(sold: Marts) -> None:
 
 
 def test_forecast_without_backtest_says_what_will_appear(sold: Marts) -> None:
-    page = sold.run("fc-1", "forecast", NEWEST_WEEK).report()
+    page = sold.run("fc-1", "live", NEWEST_WEEK).report()
     assert "No accuracy yet." in page.text
     assert "salescast backtest --cutoff 2012-07-27" in page.text
     assert page.trace("chain", "Forecast, mean")["y"]
@@ -627,7 +627,7 @@ def test_backtest_without_forecast(sold: Marts) -> None:
 
 
 def test_live_forecast_is_judged_and_called_stale(sold: Marts) -> None:
-    page = sold.run("fc-1", "forecast", date(2012, 10, 5)).report()
+    page = sold.run("fc-1", "live", date(2012, 10, 5)).report()
     assert "made at cutoff 2012-10-05; sales of 3 later weeks have arrived since" in page.text
     assert (
         "live forecasts whose weeks have passed at cutoff 2012-10-05: 36 series-weeks" in page.text
@@ -640,7 +640,7 @@ def test_live_forecast_is_judged_and_called_stale(sold: Marts) -> None:
 
 
 def test_forecast_shorter_than_asked(sold: Marts) -> None:
-    page = sold.run("fc-1", "forecast", NEWEST_WEEK, horizon=1).report()
+    page = sold.run("fc-1", "live", NEWEST_WEEK, horizon=1).report()
     assert "Forecast of the next 1 week" in page.text
     assert "the forecast reaches no further" in page.text
     assert page.trace("chain", "Forecast, mean")["mode"] == "markers"
@@ -648,7 +648,7 @@ def test_forecast_shorter_than_asked(sold: Marts) -> None:
 
 def test_one_series(empty: Marts) -> None:
     empty.sales(n_stores=1, n_departments=1).run("bt-1", "backtest", date(2012, 1, 27))
-    page = empty.run("fc-1", "forecast", NEWEST_WEEK).report()
+    page = empty.run("fc-1", "live", NEWEST_WEEK).report()
     assert set(page.figures) == {"chain", "wape_by_band", "coverage_by_band", "series_0"}
     assert "Worst" not in page.pieces
 
@@ -732,7 +732,7 @@ def test_3331_series_take_seconds(empty: Marts) -> None:
     empty.sales(n_stores=45, n_departments=74, n_weeks=110).run(
         "bt-1", "backtest", date(2012, 1, 27)
     )
-    empty.run("fc-1", "forecast", NEWEST_WEEK)
+    empty.run("fc-1", "live", NEWEST_WEEK)
     start = time.process_time()
     page = empty.report()
     assert time.process_time() - start < 5

@@ -32,8 +32,8 @@ create schema shop_exports; create schema shop_baselines;
 create schema shop_marts; create schema shop_reports;
 create table shop_exports.exp_cutoffs as
     select date '{CUTOFF}' as cutoff_date, 2 as horizon_weeks, 'forecast' as kind,
-        true as has_sales
-    union all select date '{EARLIER}', 2, 'backtest', false;
+        true as has_sales, date '{CUTOFF}' as newest_week_end_date
+    union all select date '{EARLIER}', 2, 'backtest', false, date '{CUTOFF}';
 create table shop_exports.exp_series as
     select date '{CUTOFF}' as cutoff_date, store || ':' || department as item_id,
         store as store_id, department as department_id
@@ -215,8 +215,8 @@ def test_baselines_and_cutoffs_are_read(warehouse: DuckDBWarehouse, tmp_path: Pa
     with pytest.raises(UserError, match="no baseline baseline_magic"):
         warehouse.export_baseline("baseline_magic", CUTOFF, to)
     assert warehouse.cutoffs() == [
-        Cutoff(EARLIER, 2, "backtest", False),
-        Cutoff(CUTOFF, 2, "forecast", True),
+        Cutoff(EARLIER, 2, "backtest", False, CUTOFF),
+        Cutoff(CUTOFF, 2, "forecast", True, CUTOFF),
     ]
 
 

@@ -4,7 +4,7 @@ with
 fallback_items as (
 
     select * from {{ ref('rpt_fallback_items') }}
-    where fallback_reason = 'implausible' and is_current and kind = 'forecast'
+    where fallback_reason = 'implausible' and is_current and kind = 'live'
 
 ),
 
@@ -18,7 +18,7 @@ newest as (
 
     select max(cutoff_date) as cutoff_date
     from runs
-    where kind = 'forecast'
+    where kind = 'live' and is_current
 
 )
 

@@ -52,19 +52,17 @@ related_keys as (
 
 ),
 
--- Every array starts at week 0 and ends with the spine, so that one position is one week in all of them.
-related_arrays as (
+related_weeks as (
 
     select
         related_keys.store_id,
         related_keys.department_id,
-        register.feature_name,
-        register.feature_idx,
-        register.feature_level,
-        array_agg(round(related_weekly.series_value, 6) order by spine.week_idx) as feature_values
+        related_keys.series_name,
+        spine.week_idx,
+        spine.is_complete,
+        round(related_weekly.series_value, 6) as feature_value
 
     from related_keys
-    inner join register on related_keys.series_name = register.feature_name
     cross join spine
     left join related_weekly
         on
@@ -72,6 +70,40 @@ related_arrays as (
             and related_keys.department_id = related_weekly.department_id
             and related_keys.series_name = related_weekly.series_name
             and spine.week_idx = related_weekly.week_idx
+
+),
+
+with_last_known as (
+
+    select
+        *,
+        {{ last_known('feature_value', 'store_id, department_id, series_name', 'week_idx') }} as last_known_value
+
+    from related_weeks
+
+),
+
+-- Every array starts at week 0 and ends with the spine, so that one position is one week in all of them. A model takes
+-- no gaps: in a past week it reads the value before, and the target of that week is masked.
+related_arrays as (
+
+    select
+        with_last_known.store_id,
+        with_last_known.department_id,
+        register.feature_name,
+        register.feature_idx,
+        register.feature_level,
+        array_agg(
+            case
+                when with_last_known.is_complete
+                    then coalesce(with_last_known.feature_value, with_last_known.last_known_value, 0e0)
+                else with_last_known.feature_value
+            end
+            order by with_last_known.week_idx
+        ) as feature_values
+
+    from with_last_known
+    inner join register on with_last_known.series_name = register.feature_name
     group by 1, 2, 3, 4, 5
 
 ),

@@ -34,7 +34,7 @@ dated_events as (
 
     select
         calendar_events.event_name,
-        calendar_events.is_holiday,
+        calendar_events.makes_holiday_week,
         calendar_events.event_date,
         {{ week_end('calendar_events.event_date', 'settings_anchor.week_anchor') }} as week_end_date
 
@@ -48,44 +48,48 @@ week_events as (
     select
         week_end_date,
         {{ list_text('event_name', 'event_name') }} as events,
-        max(case when is_holiday then 1 else 0 end) = 1 as is_holiday_week
+        max(case when makes_holiday_week then 1 else 0 end) = 1 as is_holiday_week
 
     from dated_events
     group by 1
 
 ),
 
--- What the source itself says of a week comes before the calendar.
-sales_flags as (
+-- A source that flags open days only says false of a week whose holiday was a day off.
+flagged_weeks as (
 
-    select
-        week_end_date,
-        max(case when is_holiday_week then 1 else 0 end) = 1 as is_holiday_week
-
-    from sales_weekly
-    where is_holiday_week is not null
-    group by 1
+    select distinct week_end_date from sales_weekly
+    where is_holiday_week
 
 ),
 
-final as (
+flags as (
 
     select
         spine.week_idx,
         spine.week_end_date,
         spine.is_complete,
         week_events.events,
-        coalesce(sales_flags.is_holiday_week, week_events.is_holiday_week, false) as is_holiday_week,
-        case
-            when coalesce(sales_flags.is_holiday_week, week_events.is_holiday_week, false)
-                then settings.holiday_weight
-            else 1e0
-        end as week_weight
+        coalesce(week_events.is_holiday_week, false) or flagged_weeks.week_end_date is not null as is_holiday_week
 
     from spine
-    cross join settings
     left join week_events on spine.week_end_date = week_events.week_end_date
-    left join sales_flags on spine.week_end_date = sales_flags.week_end_date
+    left join flagged_weeks on spine.week_end_date = flagged_weeks.week_end_date
+
+),
+
+final as (
+
+    select
+        flags.week_idx,
+        flags.week_end_date,
+        flags.is_complete,
+        flags.events,
+        flags.is_holiday_week,
+        case when flags.is_holiday_week then settings.holiday_weight else 1e0 end as week_weight
+
+    from flags
+    cross join settings
 
 )
 

@@ -10,40 +10,105 @@ runs as (
 
 ),
 
+withdrawals as (
+
+    select * from {{ ref('stg_forecasts__withdrawals') }}
+
+),
+
 champions as (
 
     select * from {{ ref('stg_forecasts__champions') }}
 
 ),
 
-ranked_runs as (
+loads as (
 
-    select
-        runs.*,
-        row_number() over (
-            partition by runs.model_id, runs.cutoff_date, runs.kind
-            order by runs.landed_at desc, runs.run_id desc
-        ) as newest_rank
-
-    from runs
+    select * from {{ ref('stg_retail__loads') }}
 
 ),
 
-ranked_champions as (
+-- Live is what was said before anybody knew: the first week was not over, or no later week of sales had landed.
+known_runs as (
+
+    select
+        runs.*,
+        case
+            when runs.requested_kind = 'backtest' then 'backtest'
+            when cast(runs.landed_at as date) <= {{ add_weeks('runs.cutoff_date', 1) }} then 'live'
+            when runs.cutoff_date >= coalesce(runs.newest_week_end_date, runs.cutoff_date) then 'live'
+            else 'hindsight'
+        end as kind,
+        withdrawals.withdrawn_at,
+        withdrawals.reason as withdrawal_reason
+
+    from runs
+    left join withdrawals on runs.run_id = withdrawals.run_id
+
+),
+
+-- The record of a live forecast is the first one; of others the longest one, of these the newest.
+ranked_runs as (
+
+    select
+        *,
+        row_number() over (
+            partition by model_id, cutoff_date, kind, withdrawn_at is null
+            order by
+                case when kind = 'live' then landed_at end asc,
+                case when kind = 'live' then run_id end asc,
+                prediction_length desc,
+                landed_at desc,
+                run_id desc
+        ) as record_rank
+
+    from known_runs
+
+),
+
+-- Without a row in champions DeepAR is the model shown first.
+reigns as (
 
     select
         model_id,
-        row_number() over (order by set_at desc, model_id asc) as newest_rank
+        set_at as begins_at,
+        coalesce(lead(set_at) over (order by set_at asc, model_id desc), timestamp '9999-12-31 00:00:00') as ends_at
+
+    from champions
+    union all
+    select
+        'deepar' as model_id,
+        timestamp '0001-01-01 00:00:00' as begins_at,
+        coalesce(min(set_at), timestamp '9999-12-31 00:00:00') as ends_at
 
     from champions
 
 ),
 
--- Without a row in champions DeepAR is the model shown first.
-champion as (
+champion_runs as (
 
-    select coalesce(max(case when newest_rank = 1 then model_id end), 'deepar') as model_id
-    from ranked_champions
+    select runs.run_id
+    from runs
+    inner join reigns
+        on
+            runs.model_id = reigns.model_id
+            and runs.landed_at >= reigns.begins_at
+            and runs.landed_at < reigns.ends_at
+
+),
+
+retracted_loads as (
+
+    select
+        runs.run_id,
+        count(*) as n_loads
+
+    from runs
+    inner join loads
+        on
+            runs.landed_at >= loads.loaded_at
+            and runs.landed_at < loads.retracted_at
+    group by 1
 
 ),
 
@@ -67,11 +132,15 @@ final as (
         ranked_runs.n_fallback_items,
         ranked_runs.n_rows,
         ranked_runs.landed_at,
-        ranked_runs.newest_rank = 1 as is_current,
-        ranked_runs.model_id = champion.model_id as is_champion
+        ranked_runs.withdrawn_at is null and ranked_runs.record_rank = 1 as is_current,
+        champion_runs.run_id is not null as is_champion,
+        ranked_runs.withdrawn_at,
+        ranked_runs.withdrawal_reason,
+        cast(coalesce(retracted_loads.n_loads, 0) as integer) as n_loads_retracted_since
 
     from ranked_runs
-    cross join champion
+    left join champion_runs on ranked_runs.run_id = champion_runs.run_id
+    left join retracted_loads on ranked_runs.run_id = retracted_loads.run_id
 
 )
 

@@ -6,12 +6,6 @@ forecasts as (
 
 ),
 
-series as (
-
-    select * from {{ ref('dim_series') }}
-
-),
-
 levels as (
 
     {{ aggregate_levels() }}
@@ -26,15 +20,19 @@ located as (
         forecasts.cutoff_date,
         forecasts.week_end_date,
         forecasts.horizon_weeks,
+        forecasts.batch_id,
+        forecasts.kind,
+        forecasts.is_current,
+        forecasts.is_champion,
         forecasts.mean,
         forecasts.p50,
         levels.level,
-        {{ store_at_level('levels.level', 'series.store_id') }} as store_id,
-        {{ department_at_level('levels.level', 'series.department_id') }} as department_id
+        {{ store_at_level('levels.level', 'forecasts.store_id') }} as store_id,
+        {{ department_at_level('levels.level', 'forecasts.department_id') }} as department_id
 
     from forecasts
-    inner join series on forecasts.item_id = series.item_id
     cross join levels
+    where forecasts.store_id is not null
 
 ),
 
@@ -49,12 +47,16 @@ summed as (
         level,
         store_id,
         department_id,
+        batch_id,
+        kind,
+        is_current,
+        is_champion,
         count(*) as n_items,
         sum(mean) as mean,
         sum(p50) as p50
 
     from located
-    group by 1, 2, 3, 4, 5, 6, 7, 8
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
 
 ),
 
@@ -70,7 +72,14 @@ final as (
         horizon_weeks,
         n_items,
         mean,
-        {{ aggregate_quantile_columns() }}
+        {{ aggregate_quantile_columns() }},
+        batch_id,
+        kind,
+        is_current,
+        is_champion,
+        store_id,
+        department_id
+
     from summed
 
 )

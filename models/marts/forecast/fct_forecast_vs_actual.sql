@@ -37,12 +37,6 @@ weeks as (
 
 ),
 
-runs as (
-
-    select * from {{ ref('stg_forecasts__runs') }}
-
-),
-
 naive_errors as (
 
     select * from {{ ref('int_sales__naive_errors') }}
@@ -52,15 +46,14 @@ naive_errors as (
 naive_forecasts as (
 
     select
-        runs.batch_id,
-        forecasts.cutoff_date,
-        forecasts.item_id,
-        forecasts.week_end_date,
-        max(forecasts.p50) as naive_p50
+        batch_id,
+        cutoff_date,
+        item_id,
+        week_end_date,
+        max(p50) as naive_p50
 
     from forecasts
-    inner join runs on forecasts.run_id = runs.run_id
-    where forecasts.model_id = 'snaive_52'
+    where model_id = 'snaive_52'
     group by 1, 2, 3, 4
 
 ),
@@ -69,11 +62,9 @@ passed as (
 
     select
         forecasts.*,
-        runs.batch_id,
         weeks.week_weight
 
     from forecasts
-    inner join runs on forecasts.run_id = runs.run_id
     inner join weeks
         on
             forecasts.week_end_date = weeks.week_end_date
@@ -107,14 +98,14 @@ compared as (
 
 ),
 
-{% if is_incremental() -%}
+{% if is_incremental() and has_column(this, 'is_current') -%}
     existing as (
 
         select * from {{ this }}
 
     ),
 
-    -- New rows, and rows whose sales, weights or history were restated since.
+    -- New rows, and rows whose sales, weights, history or standing have changed since.
     changed as (
 
         select compared.*
@@ -130,6 +121,7 @@ compared as (
             or existing.week_weight is distinct from compared.week_weight
             or existing.naive_p50 is distinct from compared.naive_p50
             or existing.seasonal_scale is distinct from compared.seasonal_scale
+            or existing.is_current is distinct from compared.is_current
 
     ),
 
@@ -169,7 +161,14 @@ final as (
         case when actual between p10 and p90 then 1 when actual is not null then 0 end as n_inside_p10_p90,
         naive_p50,
         abs(actual - naive_p50) as naive_abs_error,
-        seasonal_scale
+        seasonal_scale,
+        batch_id,
+        kind,
+        is_current,
+        is_champion,
+        store_id,
+        department_id,
+        treatment
 
     from changed
 

@@ -7,12 +7,6 @@ compared as (
 
 ),
 
-series as (
-
-    select * from {{ ref('dim_series') }}
-
-),
-
 levels as (
 
     {{ aggregate_levels() }}
@@ -22,14 +16,27 @@ levels as (
 located as (
 
     select
-        compared.*,
+        compared.run_id,
+        compared.model_id,
+        compared.cutoff_date,
+        compared.week_end_date,
+        compared.horizon_weeks,
+        compared.batch_id,
+        compared.kind,
+        compared.is_current,
+        compared.is_champion,
+        compared.mean,
+        compared.p50,
+        compared.actual,
+        compared.week_weight,
+        compared.naive_p50,
         levels.level,
-        {{ store_at_level('levels.level', 'series.store_id') }} as store_id,
-        {{ department_at_level('levels.level', 'series.department_id') }} as department_id
+        {{ store_at_level('levels.level', 'compared.store_id') }} as store_id,
+        {{ department_at_level('levels.level', 'compared.department_id') }} as department_id
 
     from compared
-    inner join series on compared.item_id = series.item_id
     cross join levels
+    where compared.store_id is not null
 
 ),
 
@@ -45,6 +52,10 @@ summed as (
         level,
         store_id,
         department_id,
+        batch_id,
+        kind,
+        is_current,
+        is_champion,
         count(*) as n_items,
         sum(mean) as mean,
         sum(p50) as p50,
@@ -53,7 +64,7 @@ summed as (
         case when count(naive_p50) = count(*) then sum(naive_p50) end as naive_p50
 
     from located
-    group by 1, 2, 3, 4, 5, 6, 7, 8
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
 
 ),
 
@@ -83,7 +94,13 @@ final as (
         cast(null as integer) as n_inside_p10_p90,
         naive_p50,
         abs(actual - naive_p50) as naive_abs_error,
-        cast(null as double) as seasonal_scale
+        cast(null as double) as seasonal_scale,
+        batch_id,
+        kind,
+        is_current,
+        is_champion,
+        store_id,
+        department_id
 
     from summed
 

@@ -23,7 +23,11 @@ final as (
         forecasts.cutoff_date,
         forecasts.horizon_weeks,
         forecasts.mean,
-        {{ quantile_columns('forecasts') }}
+        {{ quantile_columns('forecasts') }},
+        forecasts.store_id,
+        forecasts.department_id,
+        forecasts.treatment
+
     from forecasts
     inner join runs on forecasts.run_id = runs.run_id
 

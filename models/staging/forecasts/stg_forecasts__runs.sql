@@ -13,7 +13,7 @@ final as (
         batch_id,
         model_id,
         recipe,
-        kind,
+        kind as requested_kind,
         cutoff_date,
         prediction_length,
         trained_model_id,
@@ -26,7 +26,8 @@ final as (
         n_fallback_items,
         n_rows,
         landed_at,
-        rows_digest
+        rows_digest,
+        newest_week_end_date
 
     from runs
 

@@ -8,7 +8,12 @@ raw_loads as (
 
 retractions as (
 
-    select distinct load_id from {{ source('lake', 'raw_retractions') }}
+    select
+        load_id,
+        min(retracted_at) as retracted_at
+
+    from {{ source('lake', 'raw_retractions') }}
+    group by 1
 
 ),
 
@@ -42,6 +47,7 @@ final as (
         raw_loads.rows_digest,
         coalesce(raw_loads.between_deliveries, 'restates') as between_deliveries,
         replacements.replaced_by_load_id,
+        retractions.retracted_at,
         retractions.load_id is not null or replacements.replaced_by_load_id is not null as is_retracted
 
     from raw_loads

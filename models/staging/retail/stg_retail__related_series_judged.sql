@@ -76,11 +76,8 @@ dated as (
         parsed.*,
         coalesce(renames.store_id, parsed.landed_store_id) as store_id,
         coalesce(renames.department_id, parsed.landed_department_id) as department_id,
-        case
-            when settings.grain = 'weekly' and settings.week_label = 'start'
-                then cast(parsed.label_date + interval '6' day as date)
-            else parsed.label_date
-        end as series_date,
+        -- The first day of a week and each of its days lie in it, so a file of either grain needs no shift.
+        parsed.label_date as series_date,
         settings.week_anchor
 
     from parsed

@@ -19,6 +19,7 @@ register as (
         max(case when settings.attribute = 'known_future' then settings.value end) = 'true' as is_known_future,
         max(case when settings.attribute = 'weekly_aggregation' then settings.value end) as weekly_aggregation,
         max(case when settings.attribute = 'fill' then settings.value end) as fill_rule,
+        max(case when settings.attribute = 'grain' then settings.value end) as series_grain,
         max(case when settings.attribute = 'level' then settings.value end) as series_level,
         max(case when settings.attribute = 'position' then try_cast(settings.value as integer) end) as series_position
 
@@ -36,6 +37,7 @@ final as (
         is_known_future,
         weekly_aggregation,
         fill_rule,
+        series_grain,
         series_level,
         series_position
 

@@ -41,6 +41,8 @@ one_row as (
         max(case when attribute = 'lower_bound' then try_cast(value as double) end) as lower_bound,
         coalesce(max(case when attribute = 'holiday_weight' then try_cast(value as double) end), 1e0)
             as holiday_weight,
+        coalesce(max(case when attribute = 'fiscal_year_starts_in' then try_cast(value as integer) end), 1)
+            as fiscal_year_starts_in,
         coalesce(max(case when attribute = 'calendar_region' then value end), 'US') as calendar_region
 
     from source_settings
@@ -67,6 +69,7 @@ final as (
         duplicates,
         lower_bound,
         holiday_weight,
+        fiscal_year_starts_in,
         calendar_region
 
     from one_row

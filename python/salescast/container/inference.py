@@ -11,6 +11,10 @@ from salescast.container.errors import ContractError
 
 OUTPUT_TYPES = ("mean", "quantiles", "samples")
 
+# A request decides them: paths beyond need memory that the other requests of the server lack.
+MAX_SAMPLES = 10_000
+MAX_QUANTILES = 1_000
+
 
 @dataclass(frozen=True)
 class InferenceConfig:
@@ -58,8 +62,10 @@ def inference_config(value: Mapping[str, Any]) -> InferenceConfig:
         if name not in ("num_samples", "output_types", "quantiles")
     ]
     num_samples = value.get("num_samples", default.num_samples)
-    if type(num_samples) is not int or num_samples < 1:
-        problems.append(f"num_samples must be an integer >= 1, not {num_samples!r}")
+    if type(num_samples) is not int or not 1 <= num_samples <= MAX_SAMPLES:
+        problems.append(
+            f"num_samples must be an integer from 1 to {MAX_SAMPLES}, not {num_samples!r:.20}"
+        )
     output_types = value.get("output_types", list(default.output_types))
     if (
         not isinstance(output_types, list)
@@ -68,7 +74,9 @@ def inference_config(value: Mapping[str, Any]) -> InferenceConfig:
     ):
         problems.append(f"output_types must be a list of {', '.join(OUTPUT_TYPES)}")
     quantiles = value.get("quantiles", list(default.quantiles))
-    if not isinstance(quantiles, list) or not all(map(_is_quantile, quantiles)):
+    if isinstance(quantiles, list) and len(quantiles) > MAX_QUANTILES:
+        problems.append(f"quantiles must be {MAX_QUANTILES} at most, not {len(quantiles)}")
+    elif not isinstance(quantiles, list) or not all(map(_is_quantile, quantiles)):
         problems.append('quantiles must be a list of texts between "0" and "1", such as "0.5"')
     if problems:
         raise ContractError(f"inference configuration: {'; '.join(problems)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import tarfile
+import zlib
 from pathlib import Path
 
 from salescast.container.errors import ContractError
@@ -16,19 +17,22 @@ def pack_model(model_dir: Path, tar_path: Path) -> None:
     """
     temporary = tar_path.with_name(f".{tar_path.name}.part")
     tar_path.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        temporary.open("wb") as raw,
-        gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0) as zipped,
-        tarfile.open(fileobj=zipped, mode="w") as archive,
-    ):
-        for path in sorted(model_dir.rglob("*")):
-            archive.add(
-                path,
-                arcname=path.relative_to(model_dir).as_posix(),
-                recursive=False,
-                filter=_anonymous,
-            )
-    temporary.replace(tar_path)
+    try:
+        with (
+            temporary.open("wb") as raw,
+            gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0) as zipped,
+            tarfile.open(fileobj=zipped, mode="w") as archive,
+        ):
+            for path in sorted(model_dir.rglob("*")):
+                archive.add(
+                    path,
+                    arcname=path.relative_to(model_dir).as_posix(),
+                    recursive=False,
+                    filter=_anonymous,
+                )
+        temporary.replace(tar_path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
@@ -50,5 +54,5 @@ def unpack_model(tar_path: Path, target_dir: Path) -> None:
     try:
         with tarfile.open(tar_path, mode="r:gz") as archive:
             archive.extractall(target_dir, filter="data")
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise ContractError(f"{tar_path.name}: cannot be unpacked: {error}") from error

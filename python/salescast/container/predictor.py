@@ -16,6 +16,7 @@ from salescast.container.algorithm import (
     find_algorithm,
 )
 from salescast.container.checks import check_inference_records
+from salescast.container.errors import NO_MODEL, ContractError
 from salescast.container.inference import InferenceConfig
 from salescast.container.paths import read_json_object
 from salescast.container.records import Record
@@ -76,4 +77,10 @@ def load_predictor(folder: Path, n_threads: int | None = None) -> Predictor:
     algorithm = find_algorithm(name)
     if n_threads is not None:
         algorithm.use_threads(n_threads)
-    return Predictor(algorithm, algorithm.load(folder))
+    try:
+        return Predictor(algorithm, algorithm.load(folder))
+    except ContractError:
+        raise
+    except Exception as error:
+        # Damaged files fail in any way that a library of theirs knows.
+        raise ContractError(f"{folder.name}: {NO_MODEL}: {error}") from error

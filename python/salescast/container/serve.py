@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 import waitress
+from waitress.channel import HTTPChannel
 
 from salescast.container.errors import ContractError
 from salescast.container.inference import InferenceConfig, inference_config
@@ -30,6 +31,8 @@ TEXT = "text/plain; charset=utf-8"
 # SageMaker's limit on MaxConcurrentTransforms * MaxPayloadInMB.
 MAX_MB_IN_FLIGHT = 100
 BYTES_PER_MB = 1024 * 1024
+MAX_HEADER_BYTES = 64 * 1024
+MAX_CONNECTIONS = 500
 
 logger = logging.getLogger(__name__)
 
@@ -45,11 +48,13 @@ class ServerSettings:
         port: Port to listen on.
         workers: Requests that the platform is asked to send at once; one more is forecast too.
         max_payload_mb: Largest body of a request.
+        request_seconds: A request must be whole after that, and a silent connection is closed.
     """
 
     port: int = 8080
     workers: int = 1
     max_payload_mb: int = 6
+    request_seconds: int = 60
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> ServerSettings:
@@ -100,22 +105,57 @@ def serve(
     """
     signal.signal(signal.SIGTERM, _end)
     predictor = load_predictor(paths.model, n_threads)
-    server = waitress.create_server(
-        Service(predictor, config, settings),
-        host="0.0.0.0",
-        port=settings.port,
-        # One more, so that /ping is answered while every worker forecasts.
-        threads=settings.workers + 1,
-        # waitress refuses a body of exactly its limit.
-        max_request_body_size=settings.max_payload_mb * BYTES_PER_MB + 1,
-        ident="salescast.container",
-    )
+    server = make_server(Service(predictor, config, settings), settings)
     logger.info("serving on port %d with %d workers", settings.port, settings.workers)
     try:
         server.run()
     finally:
         server.close()
     logger.info("serving has ended")
+
+
+def make_server(service: Callable[..., Any], settings: ServerSettings) -> Any:
+    """A server of waitress on the port of the settings; `run` answers until it is closed.
+
+    Raises:
+        OSError: The port is taken.
+    """
+    server = waitress.create_server(
+        service,
+        host="0.0.0.0",
+        port=settings.port,
+        # One more, so that /ping is answered while every worker forecasts.
+        threads=settings.workers + 1,
+        # waitress refuses a body of exactly its limit.
+        max_request_body_size=settings.max_payload_mb * BYTES_PER_MB + 1,
+        max_request_header_size=MAX_HEADER_BYTES,
+        connection_limit=MAX_CONNECTIONS,
+        channel_timeout=settings.request_seconds,
+        cleanup_interval=max(1, settings.request_seconds // 10),
+        # select() knows no file numbers above 1023.
+        asyncore_use_poll=True,
+        ident="salescast.container",
+    )
+    server.channel_class = _Channel
+    return server
+
+
+class _Channel(HTTPChannel):  # type: ignore[misc]
+    """A connection that is closed where a request is not whole in time, however it trickles in."""
+
+    last_activity: float
+    _begun: float | None = None
+
+    def received(self, data: bytes) -> Any:
+        now = self.last_activity
+        answer = super().received(data)
+        if self.request is None:
+            self._begun = None
+        else:
+            self._begun = now if self._begun is None else self._begun
+            # waitress closes what it takes for idle since then.
+            self.last_activity = self._begun
+        return answer
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:

@@ -19,6 +19,12 @@ NUM_SAMPLES = 200
 Use = Literal["training", "transform"]
 """What a job is for."""
 
+NEW_MODEL = (
+    "Train a new one: start a new batch (salescast run) without --trained-model; if the champion "
+    "stands for it, choose again: salescast champion set MODEL_ID --reason TEXT."
+)
+"""What to do about an artifact that is no model, which no other attempt can mend."""
+
 StopJob = Callable[[str], bool]
 """Asked at an interrupt whether the job of this name, which runs elsewhere, shall stop too."""
 

@@ -13,11 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 from salescast import __version__, disk
 from salescast.child import Progress, run_child
-from salescast.container.errors import ContractError
+from salescast.container.errors import NO_MODEL, ContractError
 from salescast.container.packing import pack_model, unpack_model
 from salescast.container.paths import ContainerPaths
 from salescast.errors import RunError, UserError
-from salescast.forecaster import NUM_SAMPLES, JobUsage, Limits, TrainingJob, TransformJob, Use
+from salescast.forecaster import (
+    NEW_MODEL,
+    NUM_SAMPLES,
+    JobUsage,
+    Limits,
+    TrainingJob,
+    TransformJob,
+    Use,
+)
 from salescast.lake.trained_models import is_built_in
 from salescast.quantiles import QUANTILES
 
@@ -146,11 +154,9 @@ class LocalForecaster:
         try:
             unpack_model(job.artifact, paths.model)
         except ContractError as error:
-            raise RunError(
-                f"The trained model cannot be read: {error}",
-                where=str(job.artifact),
-                fix="Train a new one: run without --trained-model.",
-            ) from error
+            if error.__cause__ and (refused := disk.told(error.__cause__, paths.model)):
+                raise refused from error
+            raise _no_model(str(error), job.artifact) from error
         job.output_file.parent.mkdir(parents=True, exist_ok=True)
         job.output_file.unlink(missing_ok=True)
         inference = {
@@ -176,6 +182,7 @@ class LocalForecaster:
             show,
             f"Forecasting {job.name}",
             {"DEEPAR_INFERENCE_CONFIG": json.dumps(inference)},
+            artifact=job.artifact,
         )
         job.check(job.output_file)
         shutil.rmtree(paths.root)
@@ -198,6 +205,8 @@ class LocalForecaster:
         on_line: Callable[[str], None],
         task: str,
         environment: Mapping[str, str] | None = None,
+        *,
+        artifact: Path | None = None,
     ) -> None:
         status = run_child(
             [*self._command, *arguments],
@@ -217,14 +226,24 @@ class LocalForecaster:
             if paths.failure.is_file()
             else _last_line(log) or "the program gave no reason"
         )
-        if disk.is_full(reason):
-            raise disk.full(paths.root, "go on with `salescast run --resume`")
+        if (refused := disk.told_text(reason, paths.root)) is not None:
+            raise refused
+        if artifact is not None and NO_MODEL in reason:
+            raise _no_model(reason, artifact)
         raise RunError(
             f"{task} failed (exit status {status}): {reason}",
             where=str(log),
             fix="A ClientError names data or settings to mend (models.toml, the mapping): start a "
             "new run then. Otherwise go on with `salescast run --resume`.",
         )
+
+
+def _no_model(reason: str, artifact: Path) -> RunError:
+    return RunError(
+        f"The trained model is damaged, or not a model of this program: {reason}",
+        where=str(artifact),
+        fix=NEW_MODEL,
+    )
 
 
 def _fresh(folder: Path) -> Path:

@@ -19,6 +19,11 @@ class Clock:
         past = [datetime.strptime(stamp, "%Y%m%dt%H%M%S%f") for stamp in stamps if _is_stamp(stamp)]
         self._next = max([utc_naive(now), *(moment + timedelta(microseconds=1) for moment in past)])
 
+    @property
+    def year(self) -> int:
+        """Year of the next id."""
+        return self._next.year
+
     def tick(self) -> tuple[str, datetime]:
         """A new id and its moment."""
         moment = self._next

@@ -35,6 +35,7 @@ from salescast.ingest.fit_checks import (
     check_values,
     check_week_end,
 )
+from salescast.ingest.holiday_days import check_regions
 from salescast.ingest.landing import Landing, Progress
 from salescast.ingest.landing_sql import landing_query, used_parameters
 from salescast.ingest.left_out import count_left_out
@@ -46,6 +47,8 @@ from salescast.ingest.questions import (
     about_same_sales,
     about_settings,
     far_back_of,
+    told_left_standing,
+    told_lines_that_differ,
 )
 from salescast.ingest.result import (
     Decide,
@@ -104,6 +107,7 @@ def ingest(
         RunError: The disk or the memory was not enough; nothing was landed.
     """
     tell = on_progress or (lambda _: None)
+    check_regions(mapping)
     check_week_end(mapping, lake)
     matched, unmatched, below = match_files(source, mapping, lake)
     loads = counted_loads(lake)
@@ -267,17 +271,16 @@ def _judge(landing: Landing, loads: Sequence[Load]) -> tuple[Replaced, list[str]
     old_before = far_back_of(kept)
     replaced = sales.replaced(old_before) if meets else Replaced()
     questions = about_history(sales.replaced(old_before, only_others=True), kept, mapping)
+    if meets and mapping.deliveries == "restates":
+        landing.warnings += told_left_standing(sales.left_standing())
     repeated = sales.repeats()
     repeated += sales.repeats_within_files() if sums else []
     asked, told = about_repeats(repeated)
     questions += asked
     questions += about_same_sales(sales.same_sales(), repeated)
     landing.warnings += told
-    if lines and (n := sales.lines_that_differ()):
-        landing.warnings.append(
-            f"{counted(n, 'line id')} stand for rows that are not the same, of which one counts; "
-            f"does tables.sales.line_id in {mapping.path} name a line, or a whole order?"
-        )
+    if lines:
+        landing.warnings += told_lines_that_differ(*sales.lines_that_differ(), mapping)
     return replaced, questions
 
 

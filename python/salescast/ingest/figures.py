@@ -6,7 +6,6 @@ and questions only: what counts in the warehouse is decided there.
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -18,7 +17,7 @@ from salescast.ingest.value_sql import is_date, is_number
 from salescast.lake import Lake, StagedFile
 from salescast.lake.digest import rows_digest_sql
 from salescast.lake.loads import Load
-from salescast.sql_text import quoted_name, quoted_text
+from salescast.sql_text import file_pattern, quoted_name, quoted_text
 
 _DAY = f"case when {is_date('trim(date)')} then cast(trim(date) as date) end"
 # Exact, so that an equal sum is equal to the last digit in any order of rows.
@@ -68,6 +67,16 @@ class Replaced:
     oldest_changed: date | None = None
     n_vanished: int = 0
     n_of_lines: int = 0
+
+
+@dataclass(frozen=True)
+class LeftStanding:
+    """Landed sales that a delivery leaves as they are although it restates what lies around."""
+
+    n_rows: int = 0
+    first_date: date | None = None
+    last_date: date | None = None
+    total: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -256,6 +265,42 @@ class Sales:
         assert row is not None
         return Replaced(*row)
 
+    def left_standing(self) -> LeftStanding:
+        """Landed sales among the dates that each store has in the delivery, of keys it lacks.
+
+        None where the delivery does not restate most of what is landed there: then it is one more
+        department or channel, not the same export again.
+        """
+        row = self._con.execute(
+            f"""
+            with extents as (
+                select store, min(day) as first_day, max(day) as last_day
+                from delivered where is_new and not adds group by 1
+            ),
+            new_keys as (select distinct store, department, day from delivered where is_new),
+            landed as (
+                {self._judged(f"not is_new and {self._kept}")}
+            ),
+            met as (
+                select landed.*, new_keys.day is not null as is_met
+                from landed
+                inner join extents
+                    on landed.store = extents.store
+                    and landed.day between extents.first_day and extents.last_day
+                left join new_keys
+                    on landed.store = new_keys.store
+                    and landed.department = new_keys.department and landed.day = new_keys.day
+            )
+            select
+                count(*) filter (not is_met), min(day) filter (not is_met),
+                max(day) filter (not is_met),
+                cast(coalesce(sum(amount) filter (not is_met), 0) as double)
+            from met
+            having 2 * count(*) filter (not is_met) <= count(*) filter (is_met)
+            """
+        ).fetchone()
+        return LeftStanding(*row) if row else LeftStanding()
+
     def repeats(self) -> list[Repeated]:
         """Rows of each file that count a second time beside the same row of another file.
 
@@ -305,17 +350,19 @@ class Sales:
             found += same_in_one_file(self._con, self._names)
         return found
 
-    def lines_that_differ(self) -> int:
-        """Line ids that stand in the delivery more than once, for rows that are not the same."""
+    def lines_that_differ(self) -> tuple[int, int]:
+        """Line ids for rows of the delivery that are not the same; of them, those in two files."""
         row = self._con.execute(
             """
-            select count(*) from (
-                select line_id from delivered where is_new and line_id is not null
+            select count(*), count(*) filter (n_files > 1) from (
+                select line_id, count(distinct load_id) as n_files
+                from delivered where is_new and line_id is not null
                 group by 1 having count(distinct row_digest) > 1
             )
             """
         ).fetchone()
-        return int(row[0]) if row else 0
+        assert row is not None
+        return row[0], row[1]
 
     def _others(self) -> str:
         """Condition for the rows beside which the same row counts a second time."""
@@ -354,7 +401,7 @@ class Sales:
 
 
 def _staged(file: StagedFile) -> str:
-    path = quoted_text(glob.escape(str(file.path)))
+    path = quoted_text(file_pattern(file.path))
     return f"read_parquet({path}, hive_partitioning = false)"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator, Sequence
 from fnmatch import fnmatchcase
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
 from salescast.errors import UserError
 from salescast.ingest.landing import LANDING_ORDER
@@ -39,12 +39,12 @@ def match_files(
             by_path[source] = [
                 name
                 for name, table in tables.items()
-                if any(source.absolute().match(pattern) for pattern in table.file)
+                if any(_is_named(source, pattern) for pattern in table.file)
             ]
         else:
             base, present = source, [p for p in sorted(source.iterdir()) if p.name[0] != "."]
             for name, table in tables.items():
-                for path in {p for pattern in table.file for p in source.glob(pattern)}:
+                for path in {p for pattern in table.file for p in _found(source, pattern)}:
                     if path.is_file() and not _is_hidden(path.relative_to(source)):
                         by_path.setdefault(path, []).append(name)
     except OSError as error:
@@ -122,6 +122,19 @@ def _walk(source: Path) -> Iterator[Path]:
 
 def _is_hidden(path: Path) -> bool:
     return any(part[0] == "." for part in path.parts)
+
+
+def _found(folder: Path, pattern: str) -> list[Path]:
+    """What a pattern names; a file of that very name, as `sales[1].csv`, is meant alone."""
+    own = folder / pattern
+    if not PurePath(pattern).match(pattern) and own.is_file():
+        return [own]
+    return list(folder.glob(pattern))
+
+
+def _is_named(file: Path, pattern: str) -> bool:
+    parts = PurePath(pattern).parts
+    return file.absolute().match(pattern) or file.absolute().parts[-len(parts) :] == parts
 
 
 def _check_sales_present(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import calendar
 import difflib
-import glob
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -32,7 +32,7 @@ from salescast.mapping import (
     formats_clash,
     names_week_only,
 )
-from salescast.sql_text import quoted_text
+from salescast.sql_text import file_pattern, quoted_text
 
 _OTHER_DATE_FORMATS = (
     "%Y-%m-%d",
@@ -201,7 +201,7 @@ def check_values(source: SourceFile, staged: StagedFile, landing: Landing) -> No
 
 def _staged_rows(staged: Sequence[StagedFile]) -> tuple[dict[str, Any], str]:
     """The readable rows of staged files, as a parameter and the SQL after a select list."""
-    paths = [glob.escape(str(each.path)) for each in staged]
+    paths = [file_pattern(each.path) for each in staged]
     scan = "from read_parquet($paths, hive_partitioning = false) where unreadable_line is null"
     return {"paths": paths}, scan
 
@@ -467,7 +467,8 @@ def _refuse_months(landing: Landing, load_ids: Sequence[str]) -> None:
         f" {rows} and {is_date('date')}), gaps as (select day, day - lag(day) over"
         " (partition by store order by day) as gap from days)"
         " select count(distinct day), median(gap), count_if(gap >= 26) / count(gap),"
-        " list_sort(list(distinct day))[:3], histogram(gap) from gaps",
+        " list_sort(list(distinct day))[:3], histogram(gap),"
+        " case when min(day(day)) = max(day(day)) then min(day(day)) end from gaps",
         path,
     ).fetchone()
     if not row or row[0] < 4 or row[1] is None or row[2] < 0.95:
@@ -477,13 +478,20 @@ def _refuse_months(landing: Landing, load_ids: Sequence[str]) -> None:
         n_in = sum(n for gap, n in row[4].items() if least <= gap <= greatest)
         if least <= row[1] <= greatest and n_in >= 0.6 * n_gaps:
             dates = ", ".join(str(day) for day in row[3])
+            fix = "export the sales by day or by week; no setting makes weeks of them"
+            # Days of one month that were read as months all fall on the day of its number.
+            if row[5] is not None and 1 < row[5] <= 12:
+                fix += (
+                    f"; if they are days of {calendar.month_name[row[5]]}, day and month are "
+                    f"swapped under date_format in {landing.mapping.path}"
+                )
             word = {"month": "monthly", "quarter": "quarterly", "year": "yearly"}
             raise UserError(
                 f"the sales have one date a {name} ({dates}, ...): "
                 f"{word.get(name, 'half-yearly')} data cannot be forecast by week",
                 where=f"{landing.sources[load_ids[0]].path}, column "
                 f"{_title(landing.sources[load_ids[0]], landing, 'date')!r}",
-                fix="export the sales by day or by week; no setting makes weeks of them",
+                fix=fix,
             )
 
 

@@ -9,6 +9,7 @@ from salescast.ingest.landing import Landing
 from salescast.ingest.landing_sql import compared_query, left_out_query, used_parameters
 from salescast.ingest.source_files import SourceFile
 from salescast.lake import StagedFile
+from salescast.mapping import SalesTable
 
 
 def count_left_out(
@@ -28,9 +29,11 @@ def count_left_out(
         rows = "1 row" if n_rows == 1 else f"{n_rows:,} rows"
         landing.warnings.append(f"{source.name}: keep leaves out {rows}{of_sales}")
     if n_withdrawn:
+        has_ids = isinstance(table, SalesTable) and table.line_id
+        named = "line id" if has_ids else "store, department and date"
         landing.warnings.append(
-            f"{source.name}: {n_withdrawn:,} of them landed before with sales and now "
-            f"{'counts' if n_withdrawn == 1 else 'count'} 0"
+            f"{source.name}: {n_withdrawn:,} of them {'lands' if n_withdrawn == 1 else 'land'} "
+            f"with sales of 0, as sales of the same {named} have landed before"
         )
     _tell_misspelt(source, landing, parameters)
     return int(n_rows) - n_withdrawn

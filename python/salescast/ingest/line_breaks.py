@@ -5,7 +5,6 @@ Between two quotes that are not closed, as in 17" TV, whole rows become a part o
 
 from __future__ import annotations
 
-import glob
 from typing import Any
 
 from salescast.errors import UserError
@@ -13,7 +12,7 @@ from salescast.ingest.landing import Landing
 from salescast.ingest.source_files import SourceFile
 from salescast.ingest.value_sql import written_date_sql
 from salescast.lake import StagedFile
-from salescast.sql_text import quoted_text
+from salescast.sql_text import file_pattern, quoted_text
 
 _N_SHOWN = 80
 
@@ -49,7 +48,7 @@ def _may_hold_line_breaks(source: SourceFile, staged: StagedFile, landing: Landi
     text, layout = source.text, source.layout
     if text is None or layout is None or not text.has_quotes:
         return False
-    path = quoted_text(glob.escape(str(staged.path)))
+    path = quoted_text(file_pattern(staged.path))
     last_row = "max(source_row)" if source.wide is None else source.wide.row_of("max(source_row)")
     found = landing.con.execute(
         f"select {last_row} from read_parquet({path}, hive_partitioning = false)"

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-from salescast.ingest.figures import Repeated, Replaced, counted, dates, plain
+from salescast.ingest.figures import LeftStanding, Repeated, Replaced, counted, dates, plain
 from salescast.ingest.same_sales import SameSales
 from salescast.lake.loads import Load
 from salescast.lake.settings import LandedSettings
@@ -58,6 +58,37 @@ def about_history(replaced: Replaced, landed: Sequence[Load], mapping: Mapping) 
             "mapping needs deliveries: adds"
         )
     return asked
+
+
+def told_left_standing(left: LeftStanding) -> list[str]:
+    """The warning about landed sales that the delivery has no row for, if there are any."""
+    if not left.n_rows:
+        return []
+    one = left.n_rows == 1
+    return [
+        f"{counted(left.n_rows, 'landed row')} of {dates(left.first_date, left.last_date)} (sum "
+        f"{plain(left.total)}) {'is' if one else 'are'} not in the delivery, which restates most "
+        f"of what lies beside {'it' if one else 'them'}, and still {'counts' if one else 'count'}; "
+        "deliver with sales of 0 what was deleted in the source"
+    ]
+
+
+def told_lines_that_differ(n_ids: int, n_in_files: int, mapping: Mapping) -> list[str]:
+    """The warning about line ids that stand for several rows, if there are any."""
+    if not n_ids:
+        return []
+    text = (
+        f"{counted(n_ids, 'line id')} stand for rows that are not the same, of which one counts; "
+        f"does tables.sales.line_id in {mapping.path} name a line, or a whole order?"
+    )
+    stand = "stands" if n_in_files == 1 else "stand"
+    if n_in_files:
+        text += (
+            f" {n_in_files:,} of them {stand} in several files of the delivery: there the first "
+            "file by its name counts, not the newer one; ingest the files one by one, the oldest "
+            "first"
+        )
+    return [text]
 
 
 def about_repeats(repeated: Sequence[Repeated]) -> tuple[list[str], list[str]]:

@@ -6,7 +6,6 @@ landing tells is not among them: a date far from all others, a store that has an
 
 from __future__ import annotations
 
-import glob
 from dataclasses import dataclass
 
 from salescast.ingest.landing import Landing
@@ -15,7 +14,7 @@ from salescast.ingest.source_files import SourceFile
 from salescast.ingest.value_sql import BLANKS, NUMBER, is_date, plain_text_sql
 from salescast.lake import StagedFile
 from salescast.mapping import WEEKDAYS
-from salescast.sql_text import quoted_name, quoted_text
+from salescast.sql_text import file_pattern, quoted_name, quoted_text
 
 NOT_SEEN = ("date_far_from_the_rest", "store_unknown")
 """Reasons of staging for which it needs more than the files."""
@@ -169,5 +168,5 @@ def tell_null_texts(source: SourceFile, staged: StagedFile, landing: Landing) ->
 
 
 def _scan(staged: StagedFile) -> str:
-    path = quoted_text(glob.escape(str(staged.path)))
+    path = quoted_text(file_pattern(staged.path))
     return f"read_parquet({path}, hive_partitioning = false)"

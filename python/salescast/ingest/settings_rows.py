@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import glob
-
 from salescast.ingest.clock import Clock
+from salescast.ingest.figures import counted
+from salescast.ingest.holiday_days import changed_days, holiday_rows
 from salescast.ingest.landing import Landing
 from salescast.lake import StagedFile
 from salescast.lake.loads import counted_loads
 from salescast.lake.settings import newest_settings
 from salescast.mapping import Level
-from salescast.sql_text import quoted_text
+from salescast.sql_text import file_pattern, quoted_text
 
 
 def series_levels(landing: Landing) -> dict[str, Level]:
@@ -27,7 +27,7 @@ def series_levels(landing: Landing) -> dict[str, Level]:
     parts = [f"select series_name, department from ({lake.scan_sql('raw_related', names)})"]
     for load_id, staged in landing.rows.items():
         if landing.records[load_id]["table_name"] == "raw_related":
-            path = quoted_text(glob.escape(str(staged.path)))
+            path = quoted_text(file_pattern(staged.path))
             parts.append(f"select series_name, department from read_parquet({path})")
     found = con.execute(
         "select series_name, bool_or(department is not null) from ("
@@ -50,6 +50,12 @@ def stage_settings(
     """Newest settings id, and the file of new settings where they differ from the landed ones."""
     newest = newest_settings(landing.lake)
     wanted = landing.mapping.settings_rows(levels)
+    wanted += holiday_rows(landing.mapping.calendar_region, clock.year)
+    if newest.rows and (changed := changed_days(newest.rows, wanted)):
+        landing.warnings.append(
+            f"{counted(len(changed), 'holiday')} differ from those that were landed before, as the "
+            f"library of holidays changed: {', '.join(changed[:5])}{', …' if changed[5:] else ''}"
+        )
     related = landing.mapping.tables.related
     if related and not isinstance(related.series, str) and not levels:
         landing.warnings.append("none of the related series of the mapping is landed or registered")

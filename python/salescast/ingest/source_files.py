@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import glob
 import hashlib
 import io
 import re
@@ -22,7 +21,7 @@ from salescast.ingest.text_files import CHUNK, TextFile, patched_copy, read_text
 from salescast.ingest.value_sql import Column
 from salescast.ingest.wide_files import WideColumns, wide_columns
 from salescast.mapping import AS_WRITTEN, Mapping
-from salescast.sql_text import quoted_text
+from salescast.sql_text import file_pattern, quoted_text
 
 DELIMITERS = (",", ";", "\t", "|")
 _TEXT_NAMES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
@@ -234,7 +233,7 @@ def _open_csv(path: Path, name: str, table: str, mapping: Mapping, scratch: Path
         text.content_hash,
         tuple(Column(title, f"c{i}", "VARCHAR") for i, title in enumerate(header)),
         layout.rows(text.is_packed),
-        {"path": glob.escape(str(text.readable))},
+        {"path": file_pattern(text.readable)},
         text,
         layout,
     )
@@ -309,7 +308,7 @@ def _open_parquet(
         "read_parquet($path, file_row_number = true, binary_as_string = true,"
         " hive_partitioning = false)"
     )
-    parameters = {"path": glob.escape(str(path))}
+    parameters = {"path": file_pattern(path)}
     try:
         schema = pq.read_schema(path)
         described = con.execute(f"describe select * from {source}", parameters).fetchall()
@@ -433,7 +432,7 @@ def set_lines_aside(
     return replace(
         source,
         rows=layout.rows(False, token=token),
-        parameters={**source.parameters, "path": glob.escape(str(copy))},
+        parameters={**source.parameters, "path": file_pattern(copy)},
         unreadable=tuple(lines),
     )
 

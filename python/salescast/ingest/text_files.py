@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from io import BufferedReader
 from pathlib import Path
 
+from salescast import disk
 from salescast.errors import RunError, UserError
 
 CHUNK = 1 << 20
@@ -179,6 +180,8 @@ def _room(copy: Path) -> Iterator[None]:
     except OSError as error:
         if isinstance(error, gzip.BadGzipFile):
             raise
+        if (refused := disk.told(error, copy.parent)) is not None:
+            raise refused from error
         raise RunError(
             f"a copy of the file as UTF-8 cannot be written: {error.strerror or error}",
             where=str(copy.parent),

@@ -9,7 +9,6 @@ a copy of each that was read or written here; what exists is what S3 lists, neve
 
 from __future__ import annotations
 
-import glob
 import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +27,7 @@ from salescast import disk
 from salescast.errors import RunError, Taken
 from salescast.files import sync
 from salescast.quantiles import QUANTILE_COLUMNS
-from salescast.sql_text import quoted_name, quoted_text
+from salescast.sql_text import file_pattern, quoted_name, quoted_text
 
 if TYPE_CHECKING:
     from salescast.s3 import Prefix
@@ -101,6 +100,7 @@ LAKE_SCHEMAS: dict[str, dict[str, str]] = {
         "horizon_weeks": "integer",
         "mean": "double",
         **dict.fromkeys(QUANTILE_COLUMNS, "double"),
+        **_text("store_id", "department_id", "treatment"),
         "schema_version": "integer",
     },
     "runs": {
@@ -115,6 +115,12 @@ LAKE_SCHEMAS: dict[str, dict[str, str]] = {
         "n_rows": "bigint",
         "landed_at": "timestamp",
         "rows_digest": "bigint",
+        "newest_week_end_date": "date",
+        "schema_version": "integer",
+    },
+    "withdrawals": {
+        **_text("run_id", "reason"),
+        "withdrawn_at": "timestamp",
         "schema_version": "integer",
     },
     "fallback_items": {
@@ -202,7 +208,7 @@ class StagedFile:
                 raise _already_landed(self.target.name, str(taken)) from taken
         elif self.target.exists():
             raise _already_landed(self.target.name, str(self.target))
-        with _room_for(self.target):
+        with disk.telling(self.target.parent):
             self.path.replace(self.target)
             sync(self.target.parent)
         _being_written.discard(self.path)
@@ -250,7 +256,7 @@ class Lake:
         sizes = self._sizes(table)
         if self.remote is not None:
             old = [name for name, size in sizes.items() if not self._is_copied(table, name, size)]
-            with _room_for(self.folder(table) / "copy"):
+            with disk.telling(self.folder(table)):
                 self.remote.below(table).download_all(
                     [f"{name}.parquet" for name in old], self.folder(table)
                 )
@@ -260,7 +266,7 @@ class Lake:
         """The file `<name>.parquet` of a table; on S3 its copy."""
         target = self._target(table, name)
         if self.remote is not None and not target.exists():
-            with _room_for(target):
+            with disk.telling(target.parent):
                 self.remote.below(table).download(target.name, target)
         return target
 
@@ -284,7 +290,10 @@ class Lake:
     def _sizes(self, table: str) -> dict[str, int]:
         """Bytes of each file of a table, by its stem."""
         if self.remote is None:
-            found = {path.name: path.stat().st_size for path in self.folder(table).glob("*")}
+            folder = self.folder(table)
+            # A folder that this user may not read is no empty one, as which glob() shows it.
+            paths = folder.iterdir() if folder.exists() else ()
+            found = {path.name: path.stat().st_size for path in paths}
         else:
             _schema(table)
             found = self.remote.sizes(table)
@@ -316,8 +325,7 @@ class Lake:
         columns = ", ".join(
             f'cast("{name}" as {_SQL_TYPES[kind]}) "{name}"' for name, kind in schema.items()
         )
-        # A path with [ or * in it would be read as a pattern.
-        paths = ", ".join(quoted_text(glob.escape(str(path))) for path in files)
+        paths = ", ".join(quoted_text(file_pattern(path)) for path in files)
         # Files of before a column was added do not have it.
         return (
             f"select {columns} from ({no_rows} union all by name select * from "
@@ -442,7 +450,7 @@ class Lake:
     def _new_file(self, table: str, name: str | None) -> Iterator[tuple[Path, Path]]:
         target = self._target(table, name or sortable_id(datetime.now(UTC)))
         temp = target.with_name(f".{target.stem}.tmp")
-        with _room_for(target):
+        with disk.telling(target.parent):
             target.parent.mkdir(parents=True, exist_ok=True)
             for leftover in target.parent.glob(".*.tmp"):
                 if leftover not in _being_written:
@@ -497,14 +505,3 @@ def _check_columns(table: str, found: Sequence[str]) -> None:
             where=f"missing: {', '.join(missing) or 'none'}; unknown: {', '.join(extra) or 'none'}",
             fix=f"give {', '.join(LAKE_SCHEMAS[table])}",
         )
-
-
-@contextmanager
-def _room_for(target: Path) -> Iterator[None]:
-    """Tell a full disk as what it is; any other error passes as it came."""
-    try:
-        yield
-    except (OSError, duckdb.Error, pa.ArrowException) as error:
-        if not disk.is_full(error):
-            raise
-        raise disk.full(target.parent, "give the command again") from error

@@ -10,13 +10,14 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from salescast.disk import home_refused
+from salescast import disk
 from salescast.errors import RunError
+from salescast.files import whole_file
 
 if TYPE_CHECKING:
     from salescast.settings import Settings
@@ -28,13 +29,16 @@ def owner_file(home: Path) -> Path:
 
 
 @contextmanager
-def hold_locks(settings: Settings, command: str, *, take: bool = False) -> Iterator[None]:
+def hold_locks(
+    settings: Settings, command: str, *, take: bool = False, frees_room: bool = False
+) -> Iterator[None]:
     """Hold the home's lock, and that of a lake on S3, while the block runs.
 
     Args:
         settings: The settings.
         command: What the holder does, told to whoever is refused.
         take: Break the lake's lock where another home holds it; the kernel knows who holds a home.
+        frees_room: Whether the block makes room, so that it works on a full disk too.
 
     Raises:
         RunError: Another process holds one of them.
@@ -42,7 +46,7 @@ def hold_locks(settings: Settings, command: str, *, take: bool = False) -> Itera
     from salescast.lake import open_lake
 
     with ExitStack() as stack:
-        home_lock = stack.enter_context(hold_lock(settings.home, command))
+        home_lock = stack.enter_context(hold_lock(settings.home, command, frees_room=frees_room))
         if (remote := open_lake(settings).remote) is not None:
             from salescast.lake.s3_lock import hold_lake_lock
 
@@ -51,7 +55,7 @@ def hold_locks(settings: Settings, command: str, *, take: bool = False) -> Itera
 
 
 @contextmanager
-def hold_lock(home: Path, command: str) -> Iterator[str | None]:
+def hold_lock(home: Path, command: str, *, frees_room: bool = False) -> Iterator[str | None]:
     """Hold the home's lock while the block runs; gives the id of the lock, see `_lock_id`.
 
     Child processes inherit the lock, so that an orphan of a killed command, should there be one,
@@ -60,29 +64,38 @@ def hold_lock(home: Path, command: str) -> Iterator[str | None]:
     Args:
         home: The home folder; made if it is not there.
         command: What the holder does, told to whoever is refused.
+        frees_room: Whether the block makes room: then a full disk does not stop it, and whoever is
+            refused is not told who holds the lock.
 
     Raises:
         RunError: Another process holds the lock, or the home cannot be written to.
     """
-    with _open_lock(home, command) as handle:
+    with _open_lock(home, command, frees_room) as handle:
         try:
             yield _lock_id(handle.fileno())
         finally:
-            owner_file(home).unlink(missing_ok=True)
+            # The kernel frees the lock; a holder's name that stays does no harm.
+            with suppress(OSError):
+                owner_file(home).unlink(missing_ok=True)
 
 
-def _open_lock(home: Path, command: str) -> TextIO:
+def _open_lock(home: Path, command: str, frees_room: bool) -> TextIO:
     """The lock file, locked, with its holder written beside it."""
     with ExitStack() as stack:
         try:
-            home.mkdir(parents=True, exist_ok=True)
+            if not home.is_dir():
+                home.mkdir(parents=True)
             handle = stack.enter_context((home / "lock").open("a"))
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _write_owner(home, command)
+            try:
+                _write_owner(home, command)
+            except OSError as error:
+                if not (frees_room and disk.is_full(error)):
+                    raise
         except BlockingIOError:
             raise _refusal(home) from None
         except OSError as error:
-            raise home_refused(home, error) from error
+            raise disk.home_refused(home, error) from error
         os.set_inheritable(handle.fileno(), True)
         stack.pop_all()
     return handle
@@ -95,9 +108,8 @@ def _write_owner(home: Path, command: str) -> None:
         "command": command,
         "since": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    part = home / ".lock.json"
-    part.write_text(json.dumps(owner) + "\n", encoding="utf-8")
-    part.replace(owner_file(home))
+    with whole_file(owner_file(home)) as part:
+        part.write_text(json.dumps(owner) + "\n", encoding="utf-8")
 
 
 def _lock_id(descriptor: int) -> str | None:

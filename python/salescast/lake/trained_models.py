@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
+from salescast import disk
 from salescast.errors import UserError
 from salescast.files import sync
 from salescast.lake import Lake
@@ -155,19 +157,22 @@ def read_trained_model(lake: Lake, trained_model_id: str) -> TrainedModel:
     if lake.remote is not None:
         missing = [name for name in _FILES if not (folder / name).exists()]
         lake.remote.below(f"{_FOLDER}/{trained_model_id}").download_all(missing, folder)
-    description = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))
-    return TrainedModel(
-        folder=folder,
-        trained_model_id=description["id"],
-        model_id=description["model_id"],
-        cutoff_date=date.fromisoformat(description["cutoff_date"]),
-        prediction_length=description["prediction_length"],
-        hyperparameters=description["hyperparameters"],
-        features=tuple(description["features"]),
-        program=description["program"],
-        # Models of before this was kept are coded by these columns.
-        category_columns=tuple(description.get("category_columns", CATEGORY_COLUMNS)),
-    )
+    try:
+        description = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))
+        return TrainedModel(
+            folder=folder,
+            trained_model_id=description["id"],
+            model_id=description["model_id"],
+            cutoff_date=date.fromisoformat(description["cutoff_date"]),
+            prediction_length=description["prediction_length"],
+            hyperparameters=description["hyperparameters"],
+            features=tuple(description["features"]),
+            program=description["program"],
+            # Models of before this was kept are coded by these columns.
+            category_columns=tuple(description.get("category_columns", CATEGORY_COLUMNS)),
+        )
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise _damaged(trained_model_id, "description", folder / _DESCRIPTION, error) from error
 
 
 def check_categories(trained: TrainedModel) -> None:
@@ -178,7 +183,14 @@ def check_categories(trained: TrainedModel) -> None:
     Raises:
         UserError: The columns differ, or the map does not have each of them.
     """
-    positions = pq.read_table(trained.encoding.categories, columns=["cat_position"])
+    try:
+        positions = pq.read_table(trained.encoding.categories, columns=["cat_position"])
+    except (pa.ArrowException, OSError) as error:
+        if (refused := disk.told(error, trained.encoding.categories)) is not None:
+            raise refused from error
+        raise _damaged(
+            trained.trained_model_id, "category map", trained.encoding.categories, error
+        ) from error
     mapped = sorted(set(positions["cat_position"].to_pylist()))
     if trained.category_columns == CATEGORY_COLUMNS and mapped == [*range(len(CATEGORY_COLUMNS))]:
         return
@@ -189,6 +201,14 @@ def check_categories(trained: TrainedModel) -> None:
         f"{', '.join(names) or 'nothing'}, the exports those of {', '.join(CATEGORY_COLUMNS)}.",
         where=str(trained.encoding.categories),
         fix=f"Train a new model: --model {trained.model_id} without --trained-model.",
+    )
+
+
+def _damaged(trained_model_id: str, part: str, path: Path, error: Exception) -> UserError:
+    return UserError(
+        f"The trained model {trained_model_id} is damaged: its {part} cannot be read: {error}",
+        where=str(path),
+        fix="Name another one, or train a new one: salescast run without --trained-model.",
     )
 
 

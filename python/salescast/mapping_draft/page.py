@@ -139,7 +139,11 @@ def _top(page: Page, plan: Plan, keys: Keys, rhythm: Rhythm, lines: Lines | None
     titles = [title for table in plan.tables.values() for title in table.kind.titles]
     region = "DE" if language_of(titles) == "DE" else "US"
     seen = ["the titles are German"] if region == "DE" else []
-    doubts = [] if seen else ["whose holidays explain the sales: US, GB or DE?"]
+    doubts = (
+        []
+        if seen
+        else ["whose holidays explain the sales? A country such as US, or a part such as DE-BY"]
+    )
     page.key("calendar_region", region, why=seen, doubts=doubts)
     page.blank()
     put("null_texts", keys.values.get("null_texts"))

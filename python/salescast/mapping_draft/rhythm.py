@@ -234,7 +234,7 @@ def _find_missing(con: duckdb.DuckDBPyConnection, sold: str, rhythm: Rhythm) -> 
         "select sum(n), sum(expected), (select count_if(sales = 0) from"
         f" {sold}) from (select count(distinct day) as n,"
         f" date_diff('day', min(day), max(day)) // {step} + 1 as expected from {sold}"
-        " where day is not null group by store, department)"
+        " where day is not null and sales is not null group by store, department)"
     ).fetchone() or (0, 0, 0)
     n_days, n_expected, n_zeros = (int(each or 0) for each in row)
     if n_expected and n_days < 0.98 * n_expected:

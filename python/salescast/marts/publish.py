@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import duckdb
 
 from salescast.errors import RunError
 from salescast.files import whole_file
-from salescast.sql_text import quoted_name, quoted_text
+from salescast.sql_text import file_pattern, quoted_name, quoted_text
 
 STORAGE_VERSION = "v1.0.0"
 """Oldest DuckDB that opens the file; the format of its time holds all types of the marts."""
@@ -90,7 +89,7 @@ def publish_files(tables: Sequence[UnloadedTable], marts: Path, *, config: dict[
                 connection.execute(
                     f"insert into {relation} by name "
                     "from read_parquet(?, hive_partitioning = false)",
-                    [[glob.escape(str(path)) for path in table.paths]],
+                    [[file_pattern(path) for path in table.paths]],
                 )
 
 
@@ -99,8 +98,6 @@ def _new_file(marts: Path, config: dict[str, Any]) -> Iterator[duckdb.DuckDBPyCo
     """A connection with an empty database `published`, which replaces the file at the end."""
     marts.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(marts) as part:
-        log = part.with_name(f"{part.name}.wal")
-        log.unlink(missing_ok=True)
         connection = duckdb.connect(":memory:", config=config)
         try:
             connection.execute(
@@ -110,7 +107,6 @@ def _new_file(marts: Path, config: dict[str, Any]) -> Iterator[duckdb.DuckDBPyCo
             connection.execute("detach published")
         finally:
             connection.close()
-            log.unlink(missing_ok=True)
 
 
 def _type(hive_type: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 
+from salescast import disk
 from salescast.errors import RunError, UserError
 from salescast.marts.measures import measure_columns, pooled_sums
 from salescast.sql_text import quoted_name
@@ -117,6 +118,8 @@ def open_marts(path: Path, *, schema: str) -> Iterator[Marts]:
     try:
         connection = duckdb.connect(str(path), read_only=True)
     except duckdb.Error as error:
+        if (refused := disk.told(error, path)) is not None:
+            raise refused from error
         raise RunError(
             f"The marts file cannot be opened: {error}",
             where=str(path),

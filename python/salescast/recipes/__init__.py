@@ -21,7 +21,7 @@ from salescast.lake.trained_models import TrainedModel
 from salescast.warehouse import Warehouse
 from salescast.warehouse.landed import read_lower_bound
 from salescast.week.batch import RunRecord
-from salescast.week.export import RunFiles, export_plausible_range
+from salescast.week.export import RunFiles, export_plausible_range, export_series
 from salescast.week.load import Forecasts, land_run
 
 SNAIVE = "snaive_52"
@@ -224,11 +224,13 @@ def land(
     Raises:
         RunError: The rows are not complete and sound, or not plausible; nothing was landed.
     """
+    # Batches that began before these files were exported have none.
+    if not context.files.series.is_file():
+        export_series(context.warehouse, run.cutoff_date, context.files.series)
     plausible_range = None
     # Nothing could stand in for the model that stands in for others.
     if run.model_id != SNAIVE:
         plausible_range = context.files.plausible_range
-        # Batches that began before there was this gate have exported none.
         if not plausible_range.is_file():
             export_plausible_range(context.warehouse, run.cutoff_date, plausible_range)
     landed = land_run(
@@ -246,6 +248,7 @@ def land(
             "code_version": context.code_version,
         },
         fallback_list=context.files.fallback_items,
+        series=context.files.series,
         plausible_range=plausible_range,
         config=context.duckdb_config,
     )

@@ -16,6 +16,12 @@ from salescast.report.figures import band_figure
 MAX_CUTOFFS_LISTED = 8
 MAX_MODELS_DRAWN = 4
 MEASURES = ("wape", "wql_3", "coverage", "bias", "value_added")
+KINDS = {
+    "backtest": "backtest",
+    "live": "live forecasts whose weeks have passed",
+    "hindsight": "past cutoffs forecast later, with hindsight",
+}
+"""Kinds of runs in the order in which they are looked at, and what they are called."""
 _IN_SCOPE = "kind = $kind and list_contains($cutoffs::date[], cutoff_date)"
 
 
@@ -29,6 +35,11 @@ class Scope:
     has_naive: bool
 
     @property
+    def kind_text(self) -> str:
+        """What runs of the kind are called."""
+        return KINDS[self.kind]
+
+    @property
     def models(self) -> list[str]:
         """The judged model, then the naive where it was judged too."""
         return list(dict.fromkeys([self.model_id, *([NAIVE] if self.has_naive else [])]))
@@ -37,7 +48,8 @@ class Scope:
 def choose_scope(source: Marts, forecast_model: str | None) -> Scope | None:
     """Choose the model and cutoffs of the accuracy figures; None when nothing was judged.
 
-    Backtests come before live forecasts, whose weeks have only partly passed; only cutoffs that the
+    Backtests come before live forecasts, whose weeks have only partly passed, and these before
+    reruns made with hindsight; only cutoffs that the
     naive has been judged on too are pooled, so that both stand on the same weeks.
     """
     judged = source.rows(
@@ -58,7 +70,7 @@ def choose_scope(source: Marts, forecast_model: str | None) -> Scope | None:
     challengers = [m for m in preferred if m in candidates and m != NAIVE]
     model_id = (challengers or sorted(candidates - {NAIVE}) or [NAIVE])[0]
     cutoffs = {(row["model_id"], row["kind"]): row["cutoffs"] for row in judged}
-    kind = "backtest" if (model_id, "backtest") in cutoffs else "forecast"
+    kind = next(each for each in KINDS if (model_id, each) in cutoffs)
     own = cutoffs[model_id, kind]
     shared = [cutoff for cutoff in own if cutoff in cutoffs.get((NAIVE, kind), [])]
     return Scope(model_id, kind, shared or own, has_naive=bool(shared))

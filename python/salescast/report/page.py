@@ -72,7 +72,7 @@ def page_content(source: Marts) -> Row:
         "runs": source.rows(
             """
             select * from {marts}.dim_forecast_run where is_current
-            order by kind = 'forecast' desc, cutoff_date desc, landed_at desc, model_id limit 24
+            order by kind = 'live' desc, cutoff_date desc, landed_at desc, model_id limit 24
             """
         ),
         "figures": figures,
@@ -102,11 +102,11 @@ def _part_weeks(source: Marts) -> Row:
 
 
 def _newest_runs(source: Marts) -> list[Row]:
-    """The newest current forecast run of each model."""
+    """The newest run of each model that is the record of its cutoff, backtests apart."""
     return source.rows(
         """
         select * from {marts}.dim_forecast_run
-        where is_current and kind = 'forecast'
+        where is_current and kind <> 'backtest'
         qualify row_number() over (
             partition by model_id order by cutoff_date desc, landed_at desc, run_id desc
         ) = 1

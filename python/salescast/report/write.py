@@ -50,11 +50,11 @@ def write_report(marts: Path, out: Path, *, schema: str = "salescast") -> Path:
             ) from error
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(out) as unfinished:
+        with whole_file(out, shared=True) as unfinished:
             unfinished.write_text(render(page), encoding="utf-8")
     except OSError as error:
-        if disk.is_full(error):
-            raise disk.full(out, "give the command again") from error
+        if (refused := disk.told(error, out)) is not None:
+            raise refused from error
         raise RunError(
             f"The report cannot be written: {error}",
             where=str(out),

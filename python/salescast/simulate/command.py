@@ -15,6 +15,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import get_args
 
+from salescast import disk
 from salescast.errors import UserError
 from salescast.simulate.calendar import PLANNED_WEEKS, make_calendar
 from salescast.simulate.chain import make_chain
@@ -106,8 +107,24 @@ def simulate(
 
     Raises:
         UserError: If an argument is out of range or the folder holds sales in the other format.
+        DiskError: The disk is full, or refuses the folder.
     """
     _check_arguments(stores, departments, weeks, seed, grain, file_format)
+    with disk.telling(out):
+        return _write(out, stores, departments, weeks, seed, end, grain, defects, file_format)
+
+
+def _write(
+    out: Path,
+    stores: int,
+    departments: int,
+    weeks: int,
+    seed: int,
+    end: date | None,
+    grain: Grain,
+    defects: bool,
+    file_format: FileFormat,
+) -> SimulationSummary:
     out.mkdir(parents=True, exist_ok=True)
     sales_file, other_file = out / "sales.csv.gz", out / "sales.parquet"
     if file_format == "parquet":

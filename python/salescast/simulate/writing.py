@@ -21,7 +21,7 @@ FileFormat = Literal["csv", "parquet"]
 @contextmanager
 def writing(path: Path) -> Iterator[IO[bytes]]:
     """Open a file for bytes; it appears under its name once the block has ended well."""
-    with whole_file(path) as partial, partial.open("wb") as stream:
+    with whole_file(path, shared=True) as partial, partial.open("wb") as stream:
         yield stream
 
 
@@ -93,7 +93,7 @@ def write_csv_sales(path: Path) -> Iterator[CsvSales]:
 def write_parquet_sales(path: Path) -> Iterator[ParquetSales]:
     """Write sales as Parquet."""
     with (
-        whole_file(path) as partial,
+        whole_file(path, shared=True) as partial,
         pq.ParquetWriter(partial, SALES_SCHEMA, compression="zstd") as writer,
     ):
         yield ParquetSales(writer)

@@ -26,12 +26,16 @@ class BuildResult:
 
 @dataclass(frozen=True)
 class Cutoff:
-    """A requested cutoff as the warehouse resolved it; `has_sales` if its week is complete."""
+    """A requested cutoff as the warehouse resolved it.
+
+    `has_sales` if its week is complete; `newest_week_end_date` is the newest complete week.
+    """
 
     cutoff_date: date
     horizon_weeks: int
     kind: Literal["forecast", "backtest"]
     has_sales: bool
+    newest_week_end_date: date
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,9 @@ class Warehouse(Protocol):
 
     def export_baseline(self, relation: str, cutoff: date, to: Path) -> int:
         """Write the forecasts of a SQL model at a cutoff as Parquet; returns the rows."""
+
+    def export_series(self, cutoff: date, to: Path) -> int:
+        """Write the series of a cutoff and their treatment as Parquet; returns their number."""
 
     def export_plausible_range(self, cutoff: date, to: Path) -> int:
         """Write what forecasts of a cutoff can be believed to be as Parquet; returns the series."""

@@ -6,7 +6,6 @@ models and inference files come as files, not as result sets.
 
 from __future__ import annotations
 
-import glob
 import gzip
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,7 +29,7 @@ from salescast.marts.publish import UnloadedTable, publish_files
 from salescast.marts.reader import REPORT_TABLES
 from salescast.s3 import Prefix, open_prefix
 from salescast.settings import Settings
-from salescast.sql_text import quoted_text
+from salescast.sql_text import file_pattern, quoted_text
 from salescast.warehouse import (
     BuildResult,
     Cutoff,
@@ -112,7 +111,7 @@ class AthenaWarehouse:
     def cutoffs(self) -> list[Cutoff]:
         """The cutoffs that the exports are built for, oldest first."""
         found = self._athena.query(
-            "select cutoff_date, horizon_weeks, kind, has_sales"
+            "select cutoff_date, horizon_weeks, kind, has_sales, newest_week_end_date"
             f" from {self._table('exports', 'exp_cutoffs')} order by cutoff_date"
         )
         return [Cutoff(*row) for row in found.rows]
@@ -215,6 +214,10 @@ class AthenaWarehouse:
         table = self._table("baselines", relation)
         return self._export_rows(table, cutoff, "item_id, horizon_weeks", to)
 
+    def export_series(self, cutoff: date, to: Path) -> int:
+        """Write the rows of exp_series at a cutoff as Parquet; returns their number."""
+        return self._export_rows(self._table("exports", "exp_series"), cutoff, "item_id", to)
+
     def export_plausible_range(self, cutoff: date, to: Path) -> int:
         """Write the rows of exp_plausible_range at a cutoff as Parquet; returns their number."""
         table = self._table("exports", "exp_plausible_range")
@@ -229,7 +232,7 @@ class AthenaWarehouse:
             with duckdb.connect(config=self._settings.duckdb_config) as connection:
                 row = connection.execute(
                     f"copy (select * from read_parquet(?) order by {order}) to ? (format parquet)",
-                    [[glob.escape(str(path)) for path in paths], str(to)],
+                    [[file_pattern(path) for path in paths], str(to)],
                 ).fetchone()
         return int(row[0]) if row else 0
 

@@ -36,6 +36,4 @@ def told(text: str, path: Path) -> RunError | None:
             where=str(path),
             fix="Remove it and run `salescast build`, which makes it anew from the lake.",
         )
-    if disk.is_full(text):
-        return disk.full(path.parent, "give the command again")
-    return None
+    return disk.told_text(text, path.parent)

@@ -114,7 +114,7 @@ def dbt_build(
             f"{task} did not start its work (exit status {status}):\n"
             + "\n".join(f"  {line}" for line in events.last_errors() or ["no message"]),
             where=str(log),
-            fix="Mend the dbt project; `dbt parse` shows the same error.",
+            fix="Mend what it names; `dbt parse` shows a fault of the dbt project itself.",
         )
     warned = tuple(
         _describe_warning(r, nodes.get(r["unique_id"], {}), failing_rows)

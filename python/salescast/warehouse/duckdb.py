@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,11 +14,11 @@ import duckdb
 
 from salescast.child import Progress
 from salescast.errors import RunError, UserError
-from salescast.lake import Lake
+from salescast.lake import LAKE_SCHEMAS, Lake
 from salescast.lake.trained_models import Encoding
 from salescast.marts.publish import publish_marts
 from salescast.settings import Settings
-from salescast.sql_text import quoted_name
+from salescast.sql_text import file_pattern, quoted_name
 from salescast.warehouse import (
     BuildResult,
     Cutoff,
@@ -67,8 +68,12 @@ class DuckDBWarehouse:
         """
         settings = self._settings
         settings.spill.mkdir(parents=True, exist_ok=True)
+        lake = Lake(settings.lake)
+        landed = {table: n for table in LAKE_SCHEMAS if (n := len(lake.names(table)))}
+        # What dbt has to find: a lake that it reads as empty would empty the marts in silence.
+        environment = settings.environment() | {"SALESCAST_LANDED_FILES": json.dumps(landed)}
         return dbt_build(
-            DbtProject(settings.project, settings.home, settings.environment()),
+            DbtProject(settings.project, settings.home, environment),
             selector or "everything",
             ["--selector", selector] if selector else [],
             full_refresh=full_refresh,
@@ -81,7 +86,7 @@ class DuckDBWarehouse:
         with self._open() as connection:
             rows = connection.execute(
                 f"""
-                select cutoff_date, horizon_weeks, kind, has_sales
+                select cutoff_date, horizon_weeks, kind, has_sales, newest_week_end_date
                 from {self._table("exports", "exp_cutoffs")} order by cutoff_date
                 """
             ).fetchall()
@@ -201,14 +206,14 @@ class DuckDBWarehouse:
             parameters: list[Any] = []
             positions = connection.execute(
                 "select distinct cat_position from read_parquet(?) order by cat_position",
-                [str(encoding.categories)],
+                [file_pattern(encoding.categories)],
             ).fetchall()
             for (position,) in positions:
                 joins.append(
                     f"left join read_parquet(?) as known_{position} on {category_match(position)}"
                 )
                 conditions.append(f"and known_{position}.code is not null")
-                parameters.append(str(encoding.categories))
+                parameters.append(file_pattern(encoding.categories))
             if positions:
                 columns["cat"] = category_column([position for (position,) in positions])
             if encoding.features:
@@ -255,13 +260,20 @@ class DuckDBWarehouse:
                     fix="Name a model of models/baselines as the relation.",
                 ) from error
 
+    def export_series(self, cutoff: date, to: Path) -> int:
+        """Write the rows of exp_series at a cutoff as Parquet; returns their number."""
+        return self._export_items("exp_series", cutoff, to)
+
     def export_plausible_range(self, cutoff: date, to: Path) -> int:
         """Write the rows of exp_plausible_range at a cutoff as Parquet; returns their number."""
+        return self._export_items("exp_plausible_range", cutoff, to)
+
+    def _export_items(self, relation: str, cutoff: date, to: Path) -> int:
         with self._open() as connection:
             return _copy(
                 connection,
                 f"""
-                select * from {self._table("exports", "exp_plausible_range")}
+                select * from {self._table("exports", relation)}
                 where cutoff_date = ? order by item_id
                 """,
                 [cutoff],

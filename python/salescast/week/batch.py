@@ -7,11 +7,11 @@ import subprocess
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
-from salescast import __version__
+from salescast import __version__, disk
 from salescast.errors import UserError
 from salescast.files import whole_file
 from salescast.forecaster import JobUsage
@@ -45,13 +45,18 @@ class StepRecord(BaseModel):
     jobs: list[JobUsage] = []
 
 
+_Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+"""An id names a folder."""
+
+
 class RunRecord(BaseModel):
     """One model at one cutoff.
 
-    `data_hash` tells the landed data that the run's exports were made from.
+    `data_hash` tells the landed data that the run's exports were made from, `newest_week_end_date`
+    the newest complete week of them; None in records of before it was kept.
     """
 
-    run_id: str
+    run_id: _Id
     model_id: str
     recipe: str
     kind: Literal["forecast", "backtest"]
@@ -59,6 +64,7 @@ class RunRecord(BaseModel):
     prediction_length: int
     trained_model_id: str | None = None
     data_hash: str | None = None
+    newest_week_end_date: date | None = None
 
 
 class BatchRecord(BaseModel):
@@ -69,7 +75,7 @@ class BatchRecord(BaseModel):
     before it was kept.
     """
 
-    batch_id: str
+    batch_id: _Id
     command: str
     arguments: dict[str, Any]
     created_at: datetime
@@ -138,7 +144,12 @@ class Batch:
         try:
             detail = action()
         except Exception as error:
-            self._end(step, run, "failed", started, str(error)[:MAX_DETAIL], used())
+            try:
+                self._end(step, run, "failed", started, str(error)[:MAX_DETAIL], used())
+            except Exception as second:
+                # On a full disk the record cannot be kept either: the first error tells what to do.
+                if not (isinstance(second, disk.DiskError) or disk.told(second, self.folder)):
+                    raise
             raise
         self.record.finished.append(_key(step, run))
         self._end(step, run, "done", started, detail, used())
@@ -241,6 +252,8 @@ def read_record(folder: Path) -> BatchRecord:
     try:
         return BatchRecord.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
+        if (refused := disk.told(error, path)) is not None:
+            raise refused from error
         reason = error.strerror if isinstance(error, OSError) else error.errors()[0]["msg"]
         raise UserError(
             f"The record of batch {folder.name} cannot be read: {reason}.",
@@ -252,7 +265,9 @@ def read_record(folder: Path) -> BatchRecord:
 
 def batch_folders(batches: Path) -> list[Path]:
     """Folders of all batches, oldest first."""
-    return sorted(path.parent for path in batches.glob(f"*/{RECORD}"))
+    if not batches.exists():
+        return []
+    return sorted(path for path in batches.iterdir() if (path / RECORD).exists())
 
 
 def newest_folder(batches: Path) -> Path:
@@ -278,7 +293,7 @@ def find_folder(batches: Path, batch_id: str) -> Path:
         UserError: There is none; names the newest ones.
     """
     folder = batches / batch_id
-    if not (folder / RECORD).is_file() or folder.parent != batches:
+    if folder not in batch_folders(batches):
         newest = ", ".join(path.name for path in batch_folders(batches)[-5:]) or "none"
         raise UserError(
             f"There is no batch {batch_id}.",

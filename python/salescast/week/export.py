@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -63,6 +63,11 @@ class RunFiles:
         return self.work / "stand_in.parquet"
 
     @property
+    def series(self) -> Path:
+        """The series of the cutoff and how each is treated."""
+        return self.work / "series.parquet"
+
+    @property
     def plausible_range(self) -> Path:
         """What a forecast of each series can be believed to be."""
         return self.work / "plausible_range.parquet"
@@ -110,6 +115,20 @@ def export_rows(warehouse: Warehouse, relation: str, cutoff: date, to: Path) -> 
     return n_rows
 
 
+def export_series(warehouse: Warehouse, cutoff: date, to: Path) -> None:
+    """Write the series of a cutoff and how each is treated.
+
+    Args:
+        warehouse: Built for this cutoff.
+        cutoff: The last week the model is shown.
+        to: Parquet to write: the rows of exp_series.
+
+    Raises:
+        RunError: The warehouse holds no series for this cutoff.
+    """
+    _export_items(warehouse.export_series, "exp_series", cutoff, to)
+
+
 def export_plausible_range(warehouse: Warehouse, cutoff: date, to: Path) -> None:
     """Write what a forecast of each series can be believed to be.
 
@@ -121,12 +140,18 @@ def export_plausible_range(warehouse: Warehouse, cutoff: date, to: Path) -> None
     Raises:
         RunError: The warehouse holds no series for this cutoff.
     """
+    _export_items(warehouse.export_plausible_range, "exp_plausible_range", cutoff, to)
+
+
+def _export_items(
+    export: Callable[[date, Path], int], relation: str, cutoff: date, to: Path
+) -> None:
     to.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(to) as part:
-        if warehouse.export_plausible_range(cutoff, part) == 0:
+        if export(cutoff, part) == 0:
             raise RunError(
                 f"The warehouse has no series at {cutoff}: it was built for other cutoffs since.",
-                where="exp_plausible_range",
+                where=relation,
                 fix="Start a new batch: salescast run.",
             )
 

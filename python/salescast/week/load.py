@@ -15,7 +15,7 @@ from salescast.lake import Lake, StagedFile, utc_naive
 from salescast.lake.digest import rows_digest_sql
 from salescast.problems import N_NAMED, refuse_problems
 from salescast.quantiles import QUANTILE_COLUMNS
-from salescast.sql_text import quoted_text
+from salescast.sql_text import file_pattern, quoted_text
 from salescast.week.batch import RunRecord
 from salescast.week.plausibility import check_chain, find_implausible, need_stand_in
 
@@ -53,6 +53,13 @@ class Forecasts:
             raise ValueError("forecasts are either rows or answers")
         if (self.answers is None) != (self.items is None):
             raise ValueError("answers come with their items")
+
+    @property
+    def covered(self) -> Path:
+        """The file that names the items which the model has forecast."""
+        covered = self.rows or self.items
+        assert covered is not None
+        return covered
 
 
 @dataclass(frozen=True)
@@ -100,6 +107,7 @@ def land_run(
     lower_bound: float | None,
     facts: Mapping[str, Any],
     fallback_list: Path,
+    series: Path | None = None,
     plausible_range: Path | None = None,
     config: Mapping[str, Any] | None = None,
 ) -> LandedRun:
@@ -116,6 +124,8 @@ def land_run(
         facts: Columns of `runs` that only the caller knows: forecaster, seed, hyperparameters,
             code_version.
         fallback_list: File to write that names the series with the fallback's rows.
+        series: Parquet of exp_series at the cutoff, for the keys and the treatment of each row;
+            None to land rows without them.
         plausible_range: Parquet of exp_plausible_range at the cutoff; None to believe any forecast.
         config: DuckDB's settings.
 
@@ -129,7 +139,7 @@ def land_run(
         if not lake.has_file("forecasts", run.run_id):
             rows, parameters = _model_rows(run, forecasts, lower_bound)
             _choose_fallback(connection, lake, run, forecasts, rows, parameters, plausible_range)
-            staged = _stage(connection, lake, run, forecasts, rows, parameters)
+            staged = _stage(connection, lake, run, forecasts, rows, parameters, series)
             try:
                 _check_rows(connection, staged, run)
                 if plausible_range is not None:
@@ -176,12 +186,12 @@ def _find_ended(connection: duckdb.DuckDBPyConnection, forecasts: Forecasts) -> 
         )
         where is_ended
         """,
-        [str(forecasts.fallback or forecasts.rows or forecasts.items)],
+        [file_pattern(forecasts.fallback or forecasts.covered)],
     )
     if forecasts.is_partial:
         connection.execute(
             "delete from ended_items where item_id not in (select item_id from read_parquet(?))",
-            [str(forecasts.rows or forecasts.items)],
+            [file_pattern(forecasts.covered)],
         )
 
 
@@ -192,8 +202,9 @@ def _model_rows(
     parameters: dict[str, Any] = {"cutoff": run.cutoff_date}
     if forecasts.rows is not None:
         rows = _dbt_rows("$rows") if forecasts.is_rounded else _computed_rows(lower_bound)
-        return rows, parameters | {"rows": str(forecasts.rows)}
-    parameters |= {"n": run.prediction_length, "answers": str(forecasts.answers)}
+        return rows, parameters | {"rows": file_pattern(forecasts.rows)}
+    assert forecasts.answers is not None
+    parameters |= {"n": run.prediction_length, "answers": file_pattern(forecasts.answers)}
     return _answered_rows(lower_bound), parameters
 
 
@@ -211,7 +222,7 @@ def _choose_fallback(
     if lake.has_file("fallback_items", run.run_id):
         connection.execute(
             "insert into fallback_items by name from read_parquet(?)",
-            [str(lake.file("fallback_items", run.run_id))],
+            [file_pattern(lake.file("fallback_items", run.run_id))],
         )
         return
     if forecasts.fallback is not None and not forecasts.is_partial:
@@ -225,8 +236,8 @@ def _choose_fallback(
             """,
             {
                 "run_id": run.run_id,
-                "fallback": str(forecasts.fallback),
-                "items": str(forecasts.rows or forecasts.items),
+                "fallback": file_pattern(forecasts.fallback),
+                "items": file_pattern(forecasts.covered),
             },
         )
     if plausible_range is not None:
@@ -262,11 +273,16 @@ def _stage(
     forecasts: Forecasts,
     rows: str,
     parameters: Mapping[str, Any],
+    series: Path | None,
 ) -> StagedFile:
     """Write the run's rows to a file of the lake that no reader sees yet."""
+    known = "select null as item_id, null as store_id, null as department_id, null as treatment"
+    if series is not None:
+        parameters = {**parameters, "series": file_pattern(series)}
+        known = "select item_id, store_id, department_id, treatment from read_parquet($series)"
     parameters = {**parameters, "run_id": run.run_id, "model_id": run.model_id}
     if forecasts.fallback is not None:
-        parameters["fallback"] = str(forecasts.fallback)
+        parameters["fallback"] = file_pattern(forecasts.fallback)
         rows = f"""
             with others as (
                 select item_id from fallback_items
@@ -282,8 +298,12 @@ def _stage(
         "forecasts",
         f"""
         select
-            $run_id as run_id, $model_id as model_id, cast($cutoff as date) as cutoff_date, rows.*
+            $run_id as run_id, $model_id as model_id, cast($cutoff as date) as cutoff_date, rows.*,
+            known.store_id, known.department_id,
+            if(fallback_items.item_id is null, known.treatment, 'fallback') as treatment
         from ({rows}) as rows
+        left join ({known}) as known using (item_id)
+        left join fallback_items using (item_id)
         order by item_id, horizon_weeks
         """,
         parameters,
@@ -366,7 +386,7 @@ def _check_rows(connection: duckdb.DuckDBPyConnection, staged: StagedFile, run: 
         )
         select problem, item_id, null from problems
         """,
-        {"path": str(staged.path), "n": run.prediction_length},
+        {"path": file_pattern(staged.path), "n": run.prediction_length},
         where=run.run_id,
         fix="Nothing was landed. Look at the models of models/baselines; then run again.",
     )
@@ -385,13 +405,13 @@ def _measure(
             count(distinct item_id) filter (where item_id in (select item_id from ended_items))
         from read_parquet(?)
         """,
-        [str(lake.file("forecasts", run.run_id))],
+        [file_pattern(lake.file("forecasts", run.run_id))],
     ).fetchone()
     assert row is not None
     n_items, n_rows, rows_digest, n_ended = row
     if not lake.has_file("fallback_items", run.run_id):
         return LandedRun(n_items, 0, n_rows, rows_digest, n_ended_items=n_ended)
-    landed = str(lake.file("fallback_items", run.run_id))
+    landed = file_pattern(lake.file("fallback_items", run.run_id))
     named = connection.execute(
         """
         select

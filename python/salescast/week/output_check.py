@@ -12,12 +12,13 @@ from typing import Any
 
 import duckdb
 
+from salescast import disk
 from salescast.errors import RunError
 from salescast.files import whole_file
 from salescast.forecaster import UnusableOutput
 from salescast.problems import refuse_problems
 from salescast.quantiles import QUANTILES
-from salescast.sql_text import quoted_text
+from salescast.sql_text import file_pattern, quoted_text
 
 MAX_OUTPUT_LINE_BYTES = 16 * 1024 * 1024
 """Far above any answer: 400 weeks of twelve numbers are 0.1 MB."""
@@ -61,7 +62,7 @@ def write_manifest(inference: Path, manifest: Path, *, config: Mapping[str, Any]
                     )
                 ) to ? (format parquet)
                 """,
-                [str(inference), str(manifest)],
+                [file_pattern(inference), str(manifest)],
             )
         except duckdb.InvalidInputException as error:
             raise RunError(
@@ -79,11 +80,13 @@ def write_manifest(inference: Path, manifest: Path, *, config: Mapping[str, Any]
             from read_parquet($manifest) where item_id is not null
             group by item_id having count(*) > 1
             """,
-            {"manifest": str(manifest)},
+            {"manifest": file_pattern(manifest)},
             where=str(inference),
             fix="Look at exp_deepar__inference: item_id and cutoff_date are its key.",
         )
-        row = connection.execute("select count(*) from read_parquet(?)", [str(manifest)]).fetchone()
+        row = connection.execute(
+            "select count(*) from read_parquet(?)", [file_pattern(manifest)]
+        ).fetchone()
     return int(row[0]) if row else 0
 
 
@@ -120,12 +123,14 @@ def check_output(
             refuse_problems(
                 connection,
                 _PROBLEMS,
-                {"manifest": str(manifest), "output": str(read)},
+                {"manifest": file_pattern(manifest), "output": file_pattern(read)},
                 where=str(output),
                 fix=_FIX,
                 error=UnusableOutput,
             )
     except duckdb.Error as error:
+        if (refused := disk.told(error, forecasts)) is not None:
+            raise refused from error
         raise RunError(
             f"The forecasts cannot be checked on this machine: {error}",
             where=str(output),
@@ -251,7 +256,7 @@ def _read(
                 )
             ) to $to (format parquet, row_group_size {_ROWS_A_GROUP})
             """,
-            {"output": str(output), "n": prediction_length, "to": str(to)},
+            {"output": file_pattern(output), "n": prediction_length, "to": str(to)},
         )
     except (duckdb.DataError, duckdb.ProgrammingError) as error:
         if "maximum_object_size" in str(error):
@@ -270,7 +275,7 @@ def _huge_line(
         while 0 < len(lines.readline(MAX_OUTPUT_LINE_BYTES)) < MAX_OUTPUT_LINE_BYTES:
             number += 1
     row = connection.execute(
-        "select item_id from read_parquet(?) where position = ?", [str(manifest), number]
+        "select item_id from read_parquet(?) where position = ?", [file_pattern(manifest), number]
     ).fetchone()
     return UnusableOutput(
         f"Line {number:,} of the forecasts, for {row[0] if row else 'no item'}, is longer than "

@@ -15,6 +15,7 @@ import duckdb
 from salescast.errors import RunError
 from salescast.problems import N_NAMED
 from salescast.quantiles import QUANTILE_COLUMNS
+from salescast.sql_text import file_pattern
 from salescast.week.batch import RunRecord
 
 MOST_SERIES = 0.05
@@ -70,7 +71,7 @@ def find_implausible(
         ) as forecasts
         inner join read_parquet($ranges) as ranges on forecasts.item_id = ranges.item_id
         """,
-        {**parameters, "ranges": str(ranges)},
+        {**parameters, "ranges": file_pattern(ranges)},
     )
     connection.execute(
         """
@@ -126,7 +127,7 @@ def need_stand_in(
         select count(*), list(item_id order by item_id) from fallback_items
         where reason = 'implausible' and item_id not in ({others})
         """,
-        {"fallback": str(fallback)} if fallback else {},
+        {"fallback": file_pattern(fallback)} if fallback else {},
     ).fetchone()
     assert row is not None
     n_items, items = row
@@ -166,7 +167,7 @@ def check_chain(
             max(chain_largest_plausible)
         from read_parquet($ranges)
         """,
-        {"landing": str(landing), "ranges": str(ranges)},
+        {"landing": file_pattern(landing), "ranges": file_pattern(ranges)},
     ).fetchone()
     assert row is not None
     largest, largest_plausible = row

@@ -27,7 +27,7 @@ from salescast.settings import Settings
 from salescast.warehouse import Warehouse, open_warehouse
 from salescast.warehouse.landed import landed_until_sql
 from salescast.week.batch import Batch, CutoffRequest, RunRecord, code_version, run_id_of
-from salescast.week.export import RunFiles, export_plausible_range
+from salescast.week.export import RunFiles, export_plausible_range, export_series
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,7 @@ def _do_step(week: Week, name: str, run: RunRecord) -> None:
             _check_needed(week, context.needed)
         if step is recipe.steps[0]:
             run.data_hash = batch.record.data_hash
+            export_series(context.warehouse, run.cutoff_date, context.files.series)
             if run.model_id != SNAIVE:
                 export_plausible_range(
                     context.warehouse, run.cutoff_date, context.files.plausible_range
@@ -295,6 +296,7 @@ def _resolve(week: Week) -> str:
             cutoff_date=cutoff.cutoff_date,
             prediction_length=record.prediction_length,
             trained_model_id=record.trained_model_id if find_recipe(model.recipe).jobs else None,
+            newest_week_end_date=cutoff.newest_week_end_date,
         )
         for number, (cutoff, model) in enumerate(pairs, start=1)
     ]

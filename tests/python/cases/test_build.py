@@ -147,9 +147,9 @@ def test_no_sale_within_context(tmp_path: Path) -> None:
     said = build(home, "run", "--model", "tiny", "--horizon", "4")
     assert "13 series, 52 rows; 2 by the seasonal naive: onlynew:A, zero:A; 2 ended" in said
     assert home.marts(
-        "select distinct item_id, treatment, p50 from shop_marts.fct_forecast"
+        "select distinct item_id, dim_series.treatment, p50 from shop_marts.fct_forecast"
         " inner join shop_marts.dim_series using (item_id)"
-        " where model_id = 'tiny' and treatment <> 'trained' order by 1"
+        " where model_id = 'tiny' and dim_series.treatment <> 'trained' order by 1"
     ) == [
         ("oldend:A", "ended", 0),
         ("onepoint:A", "ended", 0),

@@ -158,7 +158,7 @@ def own_data(shop: Shop) -> Shop:
             shop.type(code)
     [(run_id,)] = shop.marts(
         "select run_id from salescast_marts.dim_forecast_run"
-        " where model_id = 'deepar' and kind = 'forecast'"
+        " where model_id = 'deepar' and kind = 'live'"
     )
     shop.values["RUN_ID"] = run_id
     return shop
@@ -257,3 +257,8 @@ def test_operations(operated: Shop):
     assert n_by_it == 2
     assert re.search(r"\b[1-9]\d* would go", printed)
     assert re.search(r"\b[1-9]\d* removed", printed)
+    assert f"withdrawn {run_id}" in printed
+    [(withdrawn,)] = operated.marts(
+        "select run_id from salescast_marts.dim_forecast_run where withdrawn_at is not null"
+    )
+    assert withdrawn == run_id

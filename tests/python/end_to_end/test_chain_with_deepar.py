@@ -131,7 +131,8 @@ class Chain:
 
     def rows(self, batch: BatchRecord | None, model_id: str) -> Rows:
         return self.home.marts(
-            "select * exclude (run_id) from shop_marts.fct_forecast where run_id = ? order by all",
+            "select * exclude (run_id, batch_id, is_current) from shop_marts.fct_forecast"
+            " where run_id = ? order by all",
             [self.run_id(batch, model_id)],
         )
 

@@ -31,7 +31,7 @@ def test_an_empty_home_builds_and_publishes_empty_marts(empty: Home) -> None:
         "select table_schema || '.' || table_name from information_schema.tables"
         " where table_schema in ('shop_marts', 'shop_reports')"
     )
-    assert len(names) == 22
+    assert len(names) == 24
     for (name,) in names:
         assert empty.marts(f"select count(*) from {name}") == [(0,)], name
 
@@ -182,12 +182,15 @@ def test_missing_features_are_refused_before_any_job_starts(unplanned: Unplanned
 def test_missing_features_are_told_with_series_and_weeks(unplanned: Unplanned) -> None:
     lines = unplanned.printed.splitlines()
     (stops,) = [line for line in lines if "store_id = 8" in line]
-    (none,) = [line for line in lines if "store_id = 9" in line]
+    of_nine = [line for line in lines if "store_id = 9" in line]
+    (past, ahead) = sorted(of_nine, key=lambda line: "place = horizon" in line)
     horizon = (unplanned.newest + WEEK, unplanned.newest + 13 * WEEK)
-    for line, item_id, n_weeks, (first, last) in (
-        (stops, "8:a", 13, horizon),
-        (none, "9:a", 73, (SATURDAY, horizon[1])),
+    for line, item_id, place, n_weeks, (first, last) in (
+        (stops, "8:a", "horizon", 13, horizon),
+        (ahead, "9:a", "horizon", 13, horizon),
+        (past, "9:a", "past", 60, (SATURDAY, unplanned.newest)),
     ):
+        assert f"place = {place}" in line
         assert "feature_name = promotion" in line
         assert f"example_item_id = {item_id}" in line
         assert "n_items = 2" in line

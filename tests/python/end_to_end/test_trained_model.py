@@ -72,9 +72,14 @@ def test_the_champion_is_run_without_training_and_marked(
     assert not list(home.batch_folder.rglob("train.log"))
     assert home.marts(
         "select distinct model_id, is_champion, trained_model_id = ?"
-        " from shop_marts.dim_forecast_run order by model_id",
+        " from shop_marts.dim_forecast_run order by all",
         [trained],
-    ) == [("snaive_52", False, None), ("tiny", True, True)]
+    ) == [("snaive_52", False, None), ("tiny", False, True), ("tiny", True, True)]
+    (newest,) = home.marts(
+        "select is_champion from shop_marts.dim_forecast_run where run_id = ?",
+        [home.run_of("tiny").run_id],
+    )
+    assert newest == (True,)
 
 
 def test_a_new_feature_is_not_asked_of_the_model(home: Home, tmp_path: Path) -> None:

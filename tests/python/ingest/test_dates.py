@@ -251,3 +251,12 @@ def test_other_gaps_are_no_months(shop: Shop, dates: list[date]) -> None:
     shop.put(rows(*map(str, dates)))
     shop.ingest(mapping())
     assert shop.rows("date") == [str(day) for day in dates]
+
+
+def test_days_that_were_read_as_months_are_told_so(shop: Shop) -> None:
+    lines = "".join(f"s,d,11.{day:02}.2026,5\n" for day in range(5, 12))
+    shop.put("store,department,date,sales\n" + lines)
+    shop.refused(
+        mapping(date_format="%d.%m.%Y"),
+        "if they are days of November, day and month are swapped under date_format",
+    )

@@ -60,3 +60,11 @@ def test_lines_with_an_id_may_come_again(shop: Shop) -> None:
     land(shop, LINES)
     shop.put(tills("r") + "\n")
     assert not any("word for word" in text for text in land(shop, LINES).questions)
+
+
+def test_lines_that_a_newer_file_of_the_delivery_has_otherwise_are_told(shop: Shop) -> None:
+    shop.put(tills("r"))
+    (shop.folder / "sales_new.csv").write_text(tills("r").replace("05,5,", "05,50,"))
+    (text,) = [each for each in land(shop, LINES).warnings if "line id" in each]
+    assert "1 of them stands in several files of the delivery" in text
+    assert "the oldest first" in text

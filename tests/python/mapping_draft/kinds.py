@@ -214,7 +214,7 @@ KINDS = [
             "cp1252",
         ),
         _in_german(DAILY),
-        {"decimal_sign": ",", "date_format": ["%d.%m.%Y"], "calendar_region": "DE"},
+        {"decimal_sign": ",", "date_format": ["%d.%m.%Y"], "calendar_region": ["DE"]},
         asked=("encoding windows-1252 is likely",),
         is_certain=("read as", "could be", "holidays"),
     ),

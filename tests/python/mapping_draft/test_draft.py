@@ -6,7 +6,7 @@ import json
 import tempfile
 from collections import Counter
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -285,3 +285,14 @@ def test_the_command(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told = json.loads(call(source, "--json").stdout)
     assert told["files"] == {"sales": ["my sales.csv"]} and len(told["checks"]) == 2
     assert not (source.parent / "home" / "lake").exists()
+
+
+def test_empty_cells_of_a_wide_file_are_asked_about(source: Path) -> None:
+    weeks = [date(2026, 1, 3) + timedelta(weeks=n) for n in range(20)]
+    lines = ["Store;Article;" + ";".join(f"{day:%d.%m.%Y}" for day in weeks)]
+    for n in range(12):
+        cells = ["" if (n + m) % 7 == 3 else str(10 + n + m) for m in range(20)]
+        lines.append(f"S{n % 3};A{n};" + ";".join(cells))
+    (source / "erp.csv").write_text("\n".join(lines) + "\n")
+    draft, _ = drafted(source)
+    assert any("does no row mean that nothing was sold" in check for check in draft.checks)

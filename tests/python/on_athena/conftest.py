@@ -15,6 +15,9 @@ from support.project import project_with_tiny_model
 from support.shop import HORIZON, WEEKS_AT_FIRST, Shop
 from support.warehouse import NO_TESTS, Athena
 
+HOME = 'the "home" [1] of {a,b} *, 50 %'
+"""A name that is a pattern: what is copied here from S3 is read by its own name."""
+
 
 # Not for the session: an idle Trino takes memory and some of the processor.
 @pytest.fixture(scope="package")
@@ -41,7 +44,7 @@ def shop(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Shop:
     folder = tmp_path_factory.mktemp("shop")
     project = project_with_tiny_model(folder / "project")
     variables = of_stack(stack, "shop") | NO_TESTS
-    made = Shop(Athena(stack, "shop", folder / "home", project, variables))
+    made = Shop(Athena(stack, "shop", folder / HOME, project, variables))
     made.land_weeks(WEEKS_AT_FIRST)
     week = ("--model", "tiny", "--horizon", str(HORIZON), "--backtests", "1")
     made.first_run_printed = made.command("run", *week)

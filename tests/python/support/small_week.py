@@ -9,7 +9,6 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -116,7 +115,7 @@ class FakeWarehouse:
                 if row["request_id"] == newest
             }
             self.world.built_for = [
-                Cutoff(each, HORIZON, kind, FIRST <= each <= self.world.newest)
+                Cutoff(each, HORIZON, kind, FIRST <= each <= self.world.newest, self.world.newest)
                 for each, kind in sorted(cutoffs.items())
             ]
         self.world.tick()
@@ -171,11 +170,23 @@ class FakeWarehouse:
             for week in range(1, HORIZON + 1)
         ]
         naive = pa.Table.from_pylist(rows)
-        connection = duckdb.connect()
-        connection.register("naive", naive)
-        connection.execute(f"copy (from naive) to '{to}' (format parquet)")
-        connection.close()
+        pq.write_table(naive, to)
         self.world.tick()
+        return len(rows)
+
+    def export_series(self, cutoff: date, to: Path) -> int:
+        self._need(cutoff)
+        self.world.work("export_series", str(cutoff))
+        rows = [
+            {
+                "item_id": item,
+                "store_id": item.partition(":")[0],
+                "department_id": item.partition(":")[2],
+                "treatment": "trained",
+            }
+            for item in ITEMS
+        ]
+        pq.write_table(pa.Table.from_pylist(rows), to)
         return len(rows)
 
     def export_plausible_range(self, cutoff: date, to: Path) -> int:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from salescast.container.errors import NO_MODEL
 from salescast.errors import RunError
+from salescast.forecaster import NEW_MODEL
 
 RESUME = "`salescast run --resume`"
 
@@ -109,6 +111,7 @@ _FAILURES = (
         "Look whether SALESCAST_SAGEMAKER_IMAGE exists in the job's region and the role may pull "
         f"it; then {RESUME}.",
     ),
+    _known(NO_MODEL, NEW_MODEL),
     # Last: classes, which say who has to act.
     _known(
         r"ClientError",

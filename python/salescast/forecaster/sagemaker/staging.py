@@ -74,21 +74,22 @@ def join_output(prefix: Prefix, inputs: list[str], to: Path) -> None:
     Raises:
         UnusableOutput: The output of an input is missing, or there is one too much.
     """
-    found = {name.rsplit("/", 1)[-1]: name for name in prefix.sizes("")}
+    found = sorted(prefix.sizes(""))
+    names = {name.rsplit("/", 1)[-1]: name for name in found}
     wanted = [f"{name}.out" for name in sorted(inputs)]
-    if sorted(found) != wanted:
+    if sorted(names) != wanted or len(names) != len(found):
         raise UnusableOutput(
             f"The transform left {len(found)} outputs for {len(wanted)} inputs: "
-            f"{', '.join(sorted(found)) or 'none'}.",
+            f"{', '.join(found) or 'none'}.",
             where=prefix.uri,
             fix="`salescast run --resume` forecasts once more.",
         )
     folder = to.parent / "parts"
     to.parent.mkdir(parents=True, exist_ok=True)
-    prefix.download_all([found[name] for name in wanted], folder)
+    prefix.download_all([names[name] for name in wanted], folder)
     with whole_file(to) as joined, joined.open("wb") as file:
         for name in wanted:
-            with (folder / found[name]).open("rb") as part:
+            with (folder / names[name]).open("rb") as part:
                 _copy(part, file)
     shutil.rmtree(folder)
 
