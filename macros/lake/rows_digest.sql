@@ -25,3 +25,18 @@
     {%- endif -%}
     cast(sum({{ text_number(parts | join(' || ') or "''") }}) as bigint)
 {%- endmacro %}
+
+{# Number of rows and digest of each load of the raw tables, as the lake's files hold them now. #}
+{% macro digests_by_load() -%}
+    {% for table in ['raw_sales', 'raw_related', 'raw_stores', 'raw_departments', 'raw_series_changes'] -%}
+        select
+            '{{ table }}' as table_name,
+            load_id,
+            count(*) as n_rows,
+            {{ rows_digest(table) }} as rows_digest
+
+        from {{ source('lake', table) }}
+        group by 1, 2
+        {{ 'union all' if not loop.last }}
+    {% endfor -%}
+{%- endmacro %}

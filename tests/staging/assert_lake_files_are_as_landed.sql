@@ -16,51 +16,7 @@ loads as (
 
 found as (
 
-    select
-        'raw_sales' as table_name,
-        load_id,
-        count(*) as n_rows,
-        {{ rows_digest('raw_sales') }} as rows_digest
-
-    from {{ source('lake', 'raw_sales') }}
-    group by 1, 2
-    union all
-    select
-        'raw_related' as table_name,
-        load_id,
-        count(*) as n_rows,
-        {{ rows_digest('raw_related') }} as rows_digest
-
-    from {{ source('lake', 'raw_related') }}
-    group by 1, 2
-    union all
-    select
-        'raw_stores' as table_name,
-        load_id,
-        count(*) as n_rows,
-        {{ rows_digest('raw_stores') }} as rows_digest
-
-    from {{ source('lake', 'raw_stores') }}
-    group by 1, 2
-    union all
-    select
-        'raw_departments' as table_name,
-        load_id,
-        count(*) as n_rows,
-        {{ rows_digest('raw_departments') }} as rows_digest
-
-    from {{ source('lake', 'raw_departments') }}
-    group by 1, 2
-    union all
-    select
-        'raw_series_changes' as table_name,
-        load_id,
-        count(*) as n_rows,
-        {{ rows_digest('raw_series_changes') }} as rows_digest
-
-    from {{ source('lake', 'raw_series_changes') }}
-    group by 1, 2
-
+    {{ digests_by_load() }}
 )
 
 select

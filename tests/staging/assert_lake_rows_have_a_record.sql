@@ -8,57 +8,15 @@ loads as (
 
 ),
 
+found as (
+
+    {{ digests_by_load() }}
+),
+
 unrecorded as (
 
-    select
-        'raw_sales' as table_name,
-        load_id,
-        count(*) as n_rows,
-        {{ rows_digest('raw_sales') }} as rows_digest
-
-    from {{ source('lake', 'raw_sales') }}
+    select * from found
     where load_id not in (select loads.load_id from loads)
-    group by 1, 2
-    union all
-    select
-        'raw_related' as table_name,
-        load_id,
-        count(*) as n_rows,
-        {{ rows_digest('raw_related') }} as rows_digest
-
-    from {{ source('lake', 'raw_related') }}
-    where load_id not in (select loads.load_id from loads)
-    group by 1, 2
-    union all
-    select
-        'raw_stores' as table_name,
-        load_id,
-        count(*) as n_rows,
-        {{ rows_digest('raw_stores') }} as rows_digest
-
-    from {{ source('lake', 'raw_stores') }}
-    where load_id not in (select loads.load_id from loads)
-    group by 1, 2
-    union all
-    select
-        'raw_departments' as table_name,
-        load_id,
-        count(*) as n_rows,
-        {{ rows_digest('raw_departments') }} as rows_digest
-
-    from {{ source('lake', 'raw_departments') }}
-    where load_id not in (select loads.load_id from loads)
-    group by 1, 2
-    union all
-    select
-        'raw_series_changes' as table_name,
-        load_id,
-        count(*) as n_rows,
-        {{ rows_digest('raw_series_changes') }} as rows_digest
-
-    from {{ source('lake', 'raw_series_changes') }}
-    where load_id not in (select loads.load_id from loads)
-    group by 1, 2
 
 ),
 
