@@ -18,12 +18,6 @@ landed as (
 
 ),
 
-series as (
-
-    select * from {{ ref('dim_series') }}
-
-),
-
 weekly_sales as (
 
     select * from {{ ref('fct_weekly_sales') }}
@@ -47,11 +41,10 @@ forecasts as (
         forecasts.p50,
         forecasts.p90,
         passed_weeks.week_end_date is not null as is_passed,
-        series.item_id is not null as is_known,
+        forecasts.store_id is not null as is_known,
         case when passed_weeks.week_end_date is not null then weekly_sales.sales end as actual
 
     from {{ ref('fct_forecast') }} as forecasts
-    left join series on forecasts.item_id = series.item_id
     left join passed_weeks on forecasts.week_end_date = passed_weeks.week_end_date
     left join weekly_sales
         on

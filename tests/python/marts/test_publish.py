@@ -59,7 +59,10 @@ def test_older_clients_read_every_table_to_the_end(small: Home, old_python: Path
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert answer["version"].startswith("1.")
-    assert len(answer["counts"]) == 22
+    assert answer["counts"].keys() == {
+        f"{schema}.{table}"
+        for schema, table in small.marts("select table_schema, table_name from information_schema.tables")
+    }
     for table, n_rows in answer["counts"].items():
         assert small.marts(f"select count(*) from {table}") == [(n_rows,)], table
     assert answer["counts"]["shop_marts.fct_forecast_vs_actual"] > 0
