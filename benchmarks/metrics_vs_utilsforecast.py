@@ -55,7 +55,7 @@ def independent(rows: pd.DataFrame, history: pd.DataFrame) -> dict[str, float]:
         history: item_id, week and sales up to the cutoff, one row a week, unobserved ones null.
 
     Returns:
-        Pooled metrics treat all rows as one series; mase is a mean over series.
+        Pooled metrics treat all rows as one series; mase is a mean over series by their rows.
     """
     quantiles = [f"p{n}0" for n in range(1, 10)]
     pooled = rows.rename(columns={"actual": "y"}).assign(unique_id="all")
@@ -69,14 +69,16 @@ def independent(rows: pd.DataFrame, history: pd.DataFrame) -> dict[str, float]:
     items = rows.rename(columns={"item_id": "unique_id", "actual": "y", "week": "ds"})
     seen = history.rename(columns={"item_id": "unique_id", "sales": "y", "week": "ds"})
     seen = seen[seen["unique_id"].isin(items["unique_id"].unique())]
-    scaled = losses.mase(items, ["p50"], SEASON, seen)["p50"]
+    scaled = losses.mase(items, ["p50"], SEASON, seen).set_index("unique_id")["p50"]
+    # A series without a scale (no year of history, or one like the next) has no MASE.
+    scaled = scaled.replace([np.inf, -np.inf], np.nan).dropna()
+    n_rows = items.groupby("unique_id").size()[scaled.index]
     return {
         "wape": float(losses.wape(pooled, ["p50"])["p50"].iloc[0]),
         "wql_3": crps(["p10", "p50", "p90"]),
         "wql_9": crps(quantiles),
         "rmse": float(losses.rmse(pooled, ["mean"])["mean"].iloc[0]),
-        # A series without a scale (no year of history, or one like the next) has no MASE.
-        "mase": float(scaled.replace([np.inf, -np.inf], np.nan).dropna().mean()),
+        "mase": float(np.average(scaled, weights=n_rows)) if len(scaled) else float("nan"),
         "coverage": float(losses.coverage(pooled, ["p50"], 80)["p50"].iloc[0]),
         "bias": float(losses.bias(pooled, ["p50"])["p50"].iloc[0] / pooled["y"].abs().mean()),
     }

@@ -6,15 +6,21 @@ runs as (
 
 ),
 
-forecasts as (
+all_forecasts as (
 
     select * from {{ ref('fct_forecast') }}
 
 ),
 
-forecast_aggregates as (
+all_forecast_aggregates as (
 
     select * from {{ ref('fct_forecast_aggregate') }}
+
+),
+
+all_compared_aggregates as (
+
+    select * from {{ ref('fct_forecast_vs_actual_aggregate') }}
 
 ),
 
@@ -152,39 +158,52 @@ actuals as (
 
 ),
 
-item_forecasts as (
+charted_runs as (
 
-    select
-        'store-department' as level,
-        forecasts.run_id,
-        forecasts.item_id,
-        forecasts.week_end_date,
-        forecasts.horizon_weeks,
-        forecasts.mean,
-        forecasts.p10,
-        forecasts.p50,
-        forecasts.p90
-
-    from forecasts
+    select run_id from shown_run
+    union
+    select run_id from naive_run
+    where run_id is not null
 
 ),
 
-all_forecasts as (
+forecasts as (
 
-    select * from item_forecasts
+    select
+        'store-department' as level,
+        all_forecasts.run_id,
+        all_forecasts.item_id,
+        all_forecasts.week_end_date,
+        all_forecasts.horizon_weeks,
+        all_forecasts.mean,
+        all_forecasts.p10,
+        all_forecasts.p50,
+        all_forecasts.p90
+
+    from all_forecasts
+    inner join charted_runs on all_forecasts.run_id = charted_runs.run_id
     union all
     select
-        level,
-        run_id,
-        item_id,
-        week_end_date,
-        horizon_weeks,
-        mean,
-        p10,
-        p50,
-        p90
+        all_forecast_aggregates.level,
+        all_forecast_aggregates.run_id,
+        all_forecast_aggregates.item_id,
+        all_forecast_aggregates.week_end_date,
+        all_forecast_aggregates.horizon_weeks,
+        all_forecast_aggregates.mean,
+        all_forecast_aggregates.p10,
+        all_forecast_aggregates.p50,
+        all_forecast_aggregates.p90
 
-    from forecast_aggregates
+    from all_forecast_aggregates
+    inner join charted_runs on all_forecast_aggregates.run_id = charted_runs.run_id
+
+),
+
+compared_aggregates as (
+
+    select all_compared_aggregates.*
+    from all_compared_aggregates
+    inner join shown_run on all_compared_aggregates.run_id = shown_run.run_id
 
 ),
 
@@ -200,45 +219,56 @@ keys as (
 
 ),
 
+-- A total is shown beside a forecast of the same series; what one of them has alone stands beside.
 forecast_rows as (
 
     select
-        all_forecasts.level,
-        all_forecasts.item_id,
-        all_forecasts.week_end_date,
+        forecasts.level,
+        forecasts.item_id,
+        forecasts.week_end_date,
         keys.store_id,
         keys.department_id,
-        actuals.actual,
-        all_forecasts.mean,
-        all_forecasts.p10,
-        all_forecasts.p50,
-        all_forecasts.p90,
+        case
+            when compared_aggregates.run_id is null or actuals.actual is null then actuals.actual
+            else compared_aggregates.actual
+        end as actual,
+        forecasts.mean,
+        forecasts.p10,
+        forecasts.p50,
+        forecasts.p90,
         naive.p50 as naive_p50,
         shown_run.run_id,
         shown_run.model_id,
         shown_run.cutoff_date,
-        all_forecasts.horizon_weeks,
+        forecasts.horizon_weeks,
         true as is_forecast,
-        coalesce(actuals.is_part_week, false) as is_part_week
+        coalesce(actuals.is_part_week, false) as is_part_week,
+        compared_aggregates.p50_without_actual,
+        compared_aggregates.actual_without_forecast
 
-    from all_forecasts
-    inner join shown_run on all_forecasts.run_id = shown_run.run_id
+    from forecasts
+    inner join shown_run on forecasts.run_id = shown_run.run_id
     cross join naive_run
-    left join all_forecasts as naive
+    left join forecasts as naive
         on
             naive_run.run_id = naive.run_id
-            and all_forecasts.level = naive.level
-            and all_forecasts.item_id = naive.item_id
-            and all_forecasts.week_end_date = naive.week_end_date
+            and forecasts.level = naive.level
+            and forecasts.item_id = naive.item_id
+            and forecasts.week_end_date = naive.week_end_date
     left join keys
         on
-            all_forecasts.level = keys.level
-            and all_forecasts.item_id = keys.item_id
+            forecasts.level = keys.level
+            and forecasts.item_id = keys.item_id
     left join actuals
         on
-            all_forecasts.level = actuals.level
-            and all_forecasts.item_id = actuals.item_id
-            and all_forecasts.week_end_date = actuals.week_end_date
+            forecasts.level = actuals.level
+            and forecasts.item_id = actuals.item_id
+            and forecasts.week_end_date = actuals.week_end_date
+    left join compared_aggregates
+        on
+            forecasts.level = compared_aggregates.level
+            and forecasts.item_id = compared_aggregates.item_id
+            and forecasts.week_end_date = compared_aggregates.week_end_date
 
 ),
 
@@ -261,7 +291,9 @@ history_rows as (
         shown_run.cutoff_date,
         cast(null as integer) as horizon_weeks,
         false as is_forecast,
-        actuals.is_part_week
+        actuals.is_part_week,
+        cast(null as double) as p50_without_actual,
+        cast(null as double) as actual_without_forecast
 
     from actuals
     inner join shown_run on actuals.week_end_date <= shown_run.cutoff_date

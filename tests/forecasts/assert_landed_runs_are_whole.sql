@@ -1,14 +1,24 @@
 with
 
+checked_runs as (
+
+    select * from {{ ref('stg_forecasts__checked_runs') }}
+
+),
+
 runs as (
 
-    select * from {{ ref('stg_forecasts__runs') }}
+    select runs.*
+    from {{ ref('stg_forecasts__runs') }} as runs
+    inner join checked_runs on runs.run_id = checked_runs.run_id
 
 ),
 
 forecasts as (
 
-    select * from {{ ref('stg_forecasts__forecasts') }}
+    select forecasts.*
+    from {{ ref('stg_forecasts__forecasts') }} as forecasts
+    inner join checked_runs on forecasts.run_id = checked_runs.run_id
 
 ),
 

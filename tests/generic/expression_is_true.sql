@@ -1,7 +1,15 @@
-{# Rows for which the expression is false or null. #}
-{% test expression_is_true(model, expression) %}
+{#
+    Rows for which the expression is false or null.
+
+    checked_runs: a relation with the runs whose rows are looked at; default all rows.
+#}
+{% test expression_is_true(model, expression, checked_runs=none) %}
 
 select * from {{ model }}
-where not coalesce({{ expression }}, false)
+where
+    not coalesce({{ expression }}, false)
+    {% if checked_runs -%}
+        and run_id in (select checked_runs.run_id from {{ checked_runs }} as checked_runs)
+    {% endif %}
 
 {% endtest %}

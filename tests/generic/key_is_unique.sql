@@ -1,5 +1,9 @@
-{# Rows that repeat the key, or in which a part of it is null. #}
-{% test key_is_unique(model, columns) %}
+{#
+    Rows that repeat the key, or in which a part of it is null.
+
+    checked_runs: a relation with the runs whose rows are looked at; default all rows.
+#}
+{% test key_is_unique(model, columns, checked_runs=none) %}
 
 with
 
@@ -10,6 +14,9 @@ keys as (
         count(*) as n_rows
 
     from {{ model }}
+    {% if checked_runs -%}
+        where run_id in (select checked_runs.run_id from {{ checked_runs }} as checked_runs)
+    {% endif -%}
     group by {{ range(1, columns | length + 1) | join(', ') }}
 
 )

@@ -1,19 +1,34 @@
 -- For each run: the landed rows are in fct_forecast, those of weeks that have passed in fct_forecast_vs_actual with
--- what sold, and each level of the aggregates adds up to them.
+-- what sold, and each level of the aggregates adds up to them. Of older runs the newest week is looked at.
 with
+
+checked_runs as (
+
+    select * from {{ ref('stg_forecasts__checked_runs') }}
+
+),
+
+newest_week as (
+
+    select max(week_end_date) as week_end_date
+    from {{ ref('dim_week') }}
+    where is_complete
+
+),
 
 landed as (
 
     select
-        run_id,
+        landed.run_id,
         count(*) as n_rows,
-        sum(date_diff('day', date '1970-01-01', week_end_date)) as day_sum,
-        sum(mean) as mean,
-        sum(p10) as p10,
-        sum(p50) as p50,
-        sum(p90) as p90
+        sum(date_diff('day', date '1970-01-01', landed.week_end_date)) as day_sum,
+        sum(landed.mean) as mean,
+        sum(landed.p10) as p10,
+        sum(landed.p50) as p50,
+        sum(landed.p90) as p90
 
-    from {{ ref('stg_forecasts__forecasts') }}
+    from {{ ref('stg_forecasts__forecasts') }} as landed
+    inner join checked_runs on landed.run_id = checked_runs.run_id
     group by 1
 
 ),
@@ -40,16 +55,20 @@ forecasts as (
         forecasts.p10,
         forecasts.p50,
         forecasts.p90,
+        checked_runs.run_id is not null as is_checked,
         passed_weeks.week_end_date is not null as is_passed,
         forecasts.store_id is not null as is_known,
         case when passed_weeks.week_end_date is not null then weekly_sales.sales end as actual
 
     from {{ ref('fct_forecast') }} as forecasts
+    cross join newest_week
+    left join checked_runs on forecasts.run_id = checked_runs.run_id
     left join passed_weeks on forecasts.week_end_date = passed_weeks.week_end_date
     left join weekly_sales
         on
             forecasts.item_id = weekly_sales.item_id
             and forecasts.week_end_date = weekly_sales.week_end_date
+    where checked_runs.run_id is not null or forecasts.week_end_date = newest_week.week_end_date
 
 ),
 
@@ -57,6 +76,7 @@ fact as (
 
     select
         run_id,
+        is_checked,
         count(*) as n_rows,
         sum(date_diff('day', date '1970-01-01', week_end_date)) as day_sum,
         sum(mean) as mean,
@@ -73,10 +93,19 @@ fact as (
         count_if(is_known) as n_known,
         coalesce(sum(case when is_known then mean end), 0e0) as mean_known,
         count_if(is_known and actual is not null) as n_known_actuals,
-        coalesce(sum(case when is_known then actual end), 0e0) as actual_known
+        coalesce(sum(case when is_known then actual end), 0e0) as actual_known,
+        count_if(is_known and is_passed) as n_known_passed,
+        coalesce(sum(case when is_known and is_passed and actual is null then p50 end), 0e0) as p50_without_actual
 
     from forecasts
-    group by 1
+    group by 1, 2
+
+),
+
+checked_fact as (
+
+    select * from fact
+    where is_checked
 
 ),
 
@@ -91,7 +120,11 @@ compared as (
         sum(compared.mean) as mean
 
     from {{ ref('fct_forecast_vs_actual') }} as compared
-    inner join passed_weeks on compared.week_end_date = passed_weeks.week_end_date
+    cross join newest_week
+    left join checked_runs on compared.run_id = checked_runs.run_id
+    where
+        compared.week_end_date = newest_week.week_end_date
+        or (checked_runs.run_id is not null and compared.week_end_date < newest_week.week_end_date)
     group by 1
 
 ),
@@ -105,12 +138,13 @@ levels as (
 aggregates as (
 
     select
-        run_id,
-        level,
-        sum(n_items) as n_items,
-        sum(mean) as mean
+        aggregates.run_id,
+        aggregates.level,
+        sum(aggregates.n_items) as n_items,
+        sum(aggregates.mean) as mean
 
-    from {{ ref('fct_forecast_aggregate') }}
+    from {{ ref('fct_forecast_aggregate') }} as aggregates
+    inner join checked_runs on aggregates.run_id = checked_runs.run_id
     group by 1, 2
 
 ),
@@ -121,10 +155,16 @@ compared_aggregates as (
         aggregates.run_id,
         aggregates.level,
         sum(aggregates.n_items) as n_items,
-        sum(aggregates.actual) as actual
+        sum(aggregates.n_items_forecast) as n_items_forecast,
+        coalesce(sum(aggregates.actual), 0e0) as actual,
+        sum(aggregates.p50_without_actual) as p50_without_actual
 
     from {{ ref('fct_forecast_vs_actual_aggregate') }} as aggregates
-    inner join passed_weeks on aggregates.week_end_date = passed_weeks.week_end_date
+    cross join newest_week
+    left join checked_runs on aggregates.run_id = checked_runs.run_id
+    where
+        aggregates.week_end_date = newest_week.week_end_date
+        or (checked_runs.run_id is not null and aggregates.week_end_date < newest_week.week_end_date)
     group by 1, 2
 
 ),
@@ -141,7 +181,7 @@ faults as (
         fact.mean as found_value
 
     from landed
-    full outer join fact on landed.run_id = fact.run_id
+    full outer join checked_fact as fact on landed.run_id = fact.run_id
     where
         landed.n_rows is distinct from fact.n_rows
         or landed.day_sum is distinct from fact.day_sum
@@ -184,8 +224,11 @@ faults as (
             fact.run_id = aggregates.run_id
             and levels.level = aggregates.level
     where
-        fact.n_known <> coalesce(aggregates.n_items, 0)
-        or abs(fact.mean_known - coalesce(aggregates.mean, 0e0)) > 1e-4 + 1e-9 * abs(fact.mean_known)
+        fact.is_checked
+        and (
+            fact.n_known <> coalesce(aggregates.n_items, 0)
+            or abs(fact.mean_known - coalesce(aggregates.mean, 0e0)) > 1e-4 + 1e-9 * abs(fact.mean_known)
+        )
     union all
     select
         'fct_forecast_vs_actual_aggregate' as mart,
@@ -204,6 +247,9 @@ faults as (
             and levels.level = compared_aggregates.level
     where
         fact.n_known_actuals <> coalesce(compared_aggregates.n_items, 0)
+        or fact.n_known_passed <> coalesce(compared_aggregates.n_items_forecast, 0)
+        or abs(fact.p50_without_actual - coalesce(compared_aggregates.p50_without_actual, 0e0))
+        > 1e-4 + 1e-9 * abs(fact.p50_without_actual)
         or abs(fact.actual_known - coalesce(compared_aggregates.actual, 0e0)) > 1e-4 + 1e-9 * fact.abs_actual
 
 )

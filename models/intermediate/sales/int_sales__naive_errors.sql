@@ -34,6 +34,24 @@ errors as (
 
 ),
 
+-- Sums are of decimals: those of doubles depend on the order of the rows, and each new week would move every scale.
+summed as (
+
+    select
+        *,
+        sum(cast(abs(seasonal_error) as decimal(18, 4))) over (
+            partition by item_id order by week_idx
+            rows between unbounded preceding and current row
+        ) as sum_abs_seasonal_error,
+        count(seasonal_error) over (
+            partition by item_id order by week_idx
+            rows between unbounded preceding and current row
+        ) as n_seasonal_errors
+
+    from errors
+
+),
+
 final as (
 
     select
@@ -42,12 +60,9 @@ final as (
         week_end_date,
         seasonal_error,
         last_value_error,
-        avg(abs(seasonal_error)) over (
-            partition by item_id order by week_idx
-            rows between unbounded preceding and current row
-        ) as seasonal_scale
+        {{ safe_divide('sum_abs_seasonal_error', 'n_seasonal_errors') }} as seasonal_scale
 
-    from errors
+    from summed
 
 )
 

@@ -1,8 +1,22 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='merge',
+    unique_key=['run_id', 'level', 'item_id', 'week_end_date'],
+    table_type='iceberg',
+    on_schema_change='append_new_columns'
+) }}
+
 with
 
 forecasts as (
 
     select * from {{ ref('fct_forecast') }}
+
+),
+
+runs as (
+
+    select * from {{ ref('dim_forecast_run') }}
 
 ),
 
@@ -12,6 +26,38 @@ levels as (
 
 ),
 
+{% if is_incremental() and has_column(this, 'is_current') -%}
+    known_runs as (
+
+        select distinct
+            run_id,
+            is_current
+
+        from {{ this }}
+
+    ),
+
+    -- New runs, and those that became the record of their cutoff or are it no longer.
+    due_runs as (
+
+        select runs.run_id
+        from runs
+        left join known_runs
+            on
+                runs.run_id = known_runs.run_id
+                and runs.is_current = known_runs.is_current
+        where known_runs.run_id is null
+
+    ),
+
+{% else -%}
+    due_runs as (
+
+        select run_id from runs
+
+    ),
+
+{% endif -%}
 located as (
 
     select
@@ -31,6 +77,7 @@ located as (
         {{ department_at_level('levels.level', 'forecasts.department_id') }} as department_id
 
     from forecasts
+    inner join due_runs on forecasts.run_id = due_runs.run_id
     cross join levels
     where forecasts.store_id is not null
 

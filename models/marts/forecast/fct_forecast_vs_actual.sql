@@ -9,15 +9,16 @@
             {{ refuse_empty_source([ref('fct_forecast'), ref('fct_weekly_sales')]) }}
         {% endif %}
     """,
-    post_hook="""
-        delete from {{ this }}
-        where week_end_date > (select max(week_end_date) from {{ ref('dim_week') }} where is_complete)
-    """
+    post_hook="{{ delete_outdated_rows(ref('dim_forecast_run_week'), 'inputs_digest') }}"
 ) }}
 
--- The hook takes back rows of weeks that a retracted load had made complete; without any sales it takes back none.
-
 with
+
+run_weeks as (
+
+    select * from {{ ref('dim_forecast_run_week') }}
+
+),
 
 forecasts as (
 
@@ -31,30 +32,69 @@ weekly_sales as (
 
 ),
 
-weeks as (
-
-    select * from {{ ref('dim_week') }}
-
-),
-
 naive_errors as (
 
     select * from {{ ref('int_sales__naive_errors') }}
 
 ),
 
+{% if is_incremental() and has_column(this, 'inputs_digest') -%}
+    existing as (
+
+        select distinct
+            run_id,
+            week_end_date,
+            inputs_digest
+
+        from {{ this }}
+
+    ),
+
+    -- New runs and weeks, and those whose sales, weights, history or standing have changed since.
+    due_weeks as (
+
+        select run_weeks.*
+        from run_weeks
+        left join existing
+            on
+                run_weeks.run_id = existing.run_id
+                and run_weeks.week_end_date = existing.week_end_date
+                and run_weeks.inputs_digest = existing.inputs_digest
+        where existing.run_id is null
+
+    ),
+
+{% else -%}
+    due_weeks as (
+
+        select * from run_weeks
+
+    ),
+
+{% endif -%}
+due_naive_weeks as (
+
+    select distinct
+        naive_run_id,
+        week_end_date
+
+    from due_weeks
+
+),
+
 naive_forecasts as (
 
     select
-        batch_id,
-        cutoff_date,
-        item_id,
-        week_end_date,
-        max(p50) as naive_p50
+        forecasts.run_id,
+        forecasts.item_id,
+        forecasts.week_end_date,
+        forecasts.p50 as naive_p50
 
     from forecasts
-    where model_id = 'snaive_52'
-    group by 1, 2, 3, 4
+    inner join due_naive_weeks
+        on
+            forecasts.run_id = due_naive_weeks.naive_run_id
+            and forecasts.week_end_date = due_naive_weeks.week_end_date
 
 ),
 
@@ -62,13 +102,15 @@ passed as (
 
     select
         forecasts.*,
-        weeks.week_weight
+        due_weeks.week_weight,
+        due_weeks.naive_run_id,
+        due_weeks.inputs_digest
 
     from forecasts
-    inner join weeks
+    inner join due_weeks
         on
-            forecasts.week_end_date = weeks.week_end_date
-            and weeks.is_complete
+            forecasts.run_id = due_weeks.run_id
+            and forecasts.week_end_date = due_weeks.week_end_date
 
 ),
 
@@ -87,8 +129,7 @@ compared as (
             and passed.week_end_date = weekly_sales.week_end_date
     left join naive_forecasts
         on
-            passed.batch_id = naive_forecasts.batch_id
-            and passed.cutoff_date = naive_forecasts.cutoff_date
+            passed.naive_run_id = naive_forecasts.run_id
             and passed.item_id = naive_forecasts.item_id
             and passed.week_end_date = naive_forecasts.week_end_date
     left join naive_errors
@@ -98,41 +139,6 @@ compared as (
 
 ),
 
-{% if is_incremental() and has_column(this, 'is_current') -%}
-    existing as (
-
-        select * from {{ this }}
-
-    ),
-
-    -- New rows, and rows whose sales, weights, history or standing have changed since.
-    changed as (
-
-        select compared.*
-        from compared
-        left join existing
-            on
-                compared.run_id = existing.run_id
-                and compared.item_id = existing.item_id
-                and compared.week_end_date = existing.week_end_date
-        where
-            existing.run_id is null
-            or existing.actual is distinct from compared.actual
-            or existing.week_weight is distinct from compared.week_weight
-            or existing.naive_p50 is distinct from compared.naive_p50
-            or existing.seasonal_scale is distinct from compared.seasonal_scale
-            or existing.is_current is distinct from compared.is_current
-
-    ),
-
-{% else -%}
-    changed as (
-
-        select * from compared
-
-    ),
-
-{% endif -%}
 final as (
 
     select
@@ -168,9 +174,10 @@ final as (
         is_champion,
         store_id,
         department_id,
-        treatment
+        treatment,
+        inputs_digest
 
-    from changed
+    from compared
 
 )
 

@@ -1,15 +1,95 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='merge',
+    unique_key=['run_id', 'level', 'item_id', 'week_end_date'],
+    table_type='iceberg',
+    on_schema_change='append_new_columns',
+    post_hook="{{ delete_outdated_rows(ref('dim_forecast_run_week'), 'inputs_digest') }}"
+) }}
+
 with
 
-compared as (
+run_weeks as (
+
+    select * from {{ ref('dim_forecast_run_week') }}
+
+),
+
+all_compared as (
 
     select * from {{ ref('fct_forecast_vs_actual') }}
-    where actual is not null
+
+),
+
+weekly_sales as (
+
+    select * from {{ ref('fct_weekly_sales') }}
 
 ),
 
 levels as (
 
     {{ aggregate_levels() }}
+
+),
+
+{% if is_incremental() and has_column(this, 'inputs_digest') -%}
+    existing as (
+
+        select distinct
+            run_id,
+            week_end_date,
+            inputs_digest
+
+        from {{ this }}
+
+    ),
+
+    due_weeks as (
+
+        select run_weeks.*
+        from run_weeks
+        left join existing
+            on
+                run_weeks.run_id = existing.run_id
+                and run_weeks.week_end_date = existing.week_end_date
+                and run_weeks.inputs_digest = existing.inputs_digest
+        where existing.run_id is null
+
+    ),
+
+{% else -%}
+    due_weeks as (
+
+        select * from run_weeks
+
+    ),
+
+{% endif -%}
+compared as (
+
+    select all_compared.*
+    from all_compared
+    inner join due_weeks
+        on
+            all_compared.run_id = due_weeks.run_id
+            and all_compared.week_end_date = due_weeks.week_end_date
+    where all_compared.store_id is not null
+
+),
+
+dates_of_due_weeks as (
+
+    select distinct week_end_date from due_weeks
+
+),
+
+sales_of_due_weeks as (
+
+    select weekly_sales.*
+    from weekly_sales
+    inner join dates_of_due_weeks on weekly_sales.week_end_date = dates_of_due_weeks.week_end_date
+    where weekly_sales.sales is not null
 
 ),
 
@@ -25,22 +105,23 @@ located as (
         compared.kind,
         compared.is_current,
         compared.is_champion,
-        compared.mean,
-        compared.p50,
-        compared.actual,
         compared.week_weight,
-        compared.naive_p50,
+        compared.inputs_digest,
+        compared.actual,
+        case when compared.actual is not null then compared.mean end as mean,
+        case when compared.actual is not null then compared.p50 end as p50,
+        case when compared.actual is not null then compared.naive_p50 end as naive_p50,
+        case when compared.actual is null then compared.p50 end as p50_without_actual,
         levels.level,
         {{ store_at_level('levels.level', 'compared.store_id') }} as store_id,
         {{ department_at_level('levels.level', 'compared.department_id') }} as department_id
 
     from compared
     cross join levels
-    where compared.store_id is not null
 
 ),
 
--- Only items with both a forecast and an actual: the sums compare like with like.
+-- Only items with both a forecast and an actual: the sums compare like with like, and what is not in them is counted.
 summed as (
 
     select
@@ -56,53 +137,107 @@ summed as (
         kind,
         is_current,
         is_champion,
-        count(*) as n_items,
+        inputs_digest,
+        count(*) as n_items_forecast,
+        count(actual) as n_items,
         sum(mean) as mean,
         sum(p50) as p50,
         sum(actual) as actual,
         max(week_weight) as week_weight,
-        case when count(naive_p50) = count(*) then sum(naive_p50) end as naive_p50
+        case when count(naive_p50) = count(actual) then sum(naive_p50) end as naive_p50,
+        coalesce(sum(p50_without_actual), 0e0) as p50_without_actual
 
     from located
-    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
+
+),
+
+named as (
+
+    select
+        *,
+        {{ aggregate_item_id('store_id', 'department_id') }} as item_id
+
+    from summed
+
+),
+
+located_sales as (
+
+    select
+        sales_of_due_weeks.week_end_date,
+        sales_of_due_weeks.sales,
+        levels.level,
+        {{ store_at_level('levels.level', 'sales_of_due_weeks.store_id') }} as store_id,
+        {{ department_at_level('levels.level', 'sales_of_due_weeks.department_id') }} as department_id
+
+    from sales_of_due_weeks
+    cross join levels
+
+),
+
+observed as (
+
+    select
+        level,
+        {{ aggregate_item_id('store_id', 'department_id') }} as item_id,
+        week_end_date,
+        count(*) as n_items,
+        sum(sales) as sales
+
+    from located_sales
+    group by 1, 2, 3
 
 ),
 
 final as (
 
     select
-        run_id,
-        level,
-        {{ aggregate_item_id('store_id', 'department_id') }} as item_id,
-        week_end_date,
-        model_id,
-        cutoff_date,
-        horizon_weeks,
-        n_items,
-        mean,
-        {{ aggregate_quantile_columns() }},
-        actual,
-        abs(actual - p50) as abs_error,
-        power(actual - mean, 2) as squared_error,
-        abs(actual) as abs_actual,
-        week_weight,
-        week_weight * abs(actual - p50) as weighted_abs_error,
+        named.run_id,
+        named.level,
+        named.item_id,
+        named.week_end_date,
+        named.model_id,
+        named.cutoff_date,
+        named.horizon_weeks,
+        named.n_items,
+        named.mean,
+        {{ aggregate_quantile_columns('named') }},
+        named.actual,
+        abs(named.actual - named.p50) as abs_error,
+        power(named.actual - named.mean, 2) as squared_error,
+        abs(named.actual) as abs_actual,
+        named.week_weight,
+        named.week_weight * abs(named.actual - named.p50) as weighted_abs_error,
         cast(null as double) as pinball_loss_p10,
-        abs(actual - p50) / 2e0 as pinball_loss_p50,
+        abs(named.actual - named.p50) / 2e0 as pinball_loss_p50,
         cast(null as double) as pinball_loss_p90,
         cast(null as double) as pinball_loss_deciles,
         cast(null as integer) as n_inside_p10_p90,
-        naive_p50,
-        abs(actual - naive_p50) as naive_abs_error,
+        named.naive_p50,
+        abs(named.actual - named.naive_p50) as naive_abs_error,
         cast(null as double) as seasonal_scale,
-        batch_id,
-        kind,
-        is_current,
-        is_champion,
-        store_id,
-        department_id
+        named.batch_id,
+        named.kind,
+        named.is_current,
+        named.is_champion,
+        named.store_id,
+        named.department_id,
+        named.n_items_forecast,
+        coalesce(observed.n_items, 0) as n_items_observed,
+        named.p50_without_actual,
+        case
+            when coalesce(observed.n_items, 0) > named.n_items then observed.sales - coalesce(named.actual, 0e0)
+            else 0e0
+        end as actual_without_forecast,
+        named.inputs_digest
 
-    from summed
+    from named
+    left join observed
+        on
+            named.level = observed.level
+            and named.item_id = observed.item_id
+            and named.week_end_date = observed.week_end_date
 
 )
 

@@ -21,7 +21,7 @@ MEASURES: dict[str, str] = {
     ),
     "wql_9": "2 * " + _ratio("sum_pinball_loss_deciles", "sum_abs_actual"),
     "rmse": f"sqrt({_ratio('sum_squared_error', 'n_rows')})",
-    "mase": _ratio("sum_item_mase", "n_items_with_scale"),
+    "mase": _ratio("sum_scaled_abs_error", "n_rows_with_scale"),
     "wmae": _ratio("sum_weighted_abs_error", "sum_week_weight"),
     "coverage": _ratio("n_inside_p10_p90", "n_with_band"),
     "bias": _ratio("sum_error", "sum_abs_actual"),
@@ -35,6 +35,8 @@ _OF_FACTS = {
     "n_with_band": "count(n_inside_p10_p90)",
     "sum_error": "sum(p50 - actual)",
     "sum_abs_error_with_naive": "sum(case when naive_abs_error is not null then abs_error end)",
+    "sum_scaled_abs_error": "sum(abs_error / nullif(seasonal_scale, 0))",
+    "n_rows_with_scale": "count(abs_error / nullif(seasonal_scale, 0))",
 }
 """The sums that are not simply the sum of the column they are named by."""
 
@@ -50,10 +52,7 @@ def pooled_sums(*measures: str) -> str:
 
 
 def fact_sums(*measures: str) -> str:
-    """The same over rows of fct_forecast_vs_actual that have an actual.
-
-    MASE has none: it is a mean over series, each summed up first.
-    """
+    """The same over rows of fct_forecast_vs_actual that have an actual."""
     return ", ".join(f"{_of_facts(name)} as {name}" for name in _sums(measures))
 
 

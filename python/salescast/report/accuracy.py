@@ -49,14 +49,20 @@ def choose_scope(source: Marts, forecast_model: str | None) -> Scope | None:
     """Choose the model and cutoffs of the accuracy figures; None when nothing was judged.
 
     Backtests come before live forecasts, whose weeks have only partly passed, and these before
-    reruns made with hindsight; only cutoffs that the
-    naive has been judged on too are pooled, so that both stand on the same weeks.
+    reruns made with hindsight; only cutoffs at which the naive has been judged on as many rows are
+    pooled, so that both stand on the same weeks.
     """
     judged = source.rows(
         """
-        select model_id, kind, list(distinct cutoff_date order by cutoff_date desc) as cutoffs
-        from {reports}.rpt_forecast_accuracy
-        where level = 'store-department' and sum_abs_actual > 0
+        with sums as (
+            select model_id, kind, cutoff_date, sum(n_rows) as n_rows
+            from {reports}.rpt_forecast_accuracy
+            where level = 'store-department' and sum_abs_actual > 0
+            group by model_id, kind, cutoff_date
+        )
+        select model_id, kind, list(cutoff_date order by cutoff_date desc) as cutoffs,
+            list(n_rows order by cutoff_date desc) as n_rows
+        from sums
         group by model_id, kind
         """
     )
@@ -69,11 +75,14 @@ def choose_scope(source: Marts, forecast_model: str | None) -> Scope | None:
     candidates = {row["model_id"] for row in judged}
     challengers = [m for m in preferred if m in candidates and m != NAIVE]
     model_id = (challengers or sorted(candidates - {NAIVE}) or [NAIVE])[0]
-    cutoffs = {(row["model_id"], row["kind"]): row["cutoffs"] for row in judged}
-    kind = next(each for each in KINDS if (model_id, each) in cutoffs)
-    own = cutoffs[model_id, kind]
-    shared = [cutoff for cutoff in own if cutoff in cutoffs.get((NAIVE, kind), [])]
-    return Scope(model_id, kind, shared or own, has_naive=bool(shared))
+    n_rows = {
+        (row["model_id"], row["kind"]): dict(zip(row["cutoffs"], row["n_rows"], strict=True))
+        for row in judged
+    }
+    kind = next(each for each in KINDS if (model_id, each) in n_rows)
+    own, naive = n_rows[model_id, kind], n_rows.get((NAIVE, kind), {})
+    shared = [cutoff for cutoff, n in own.items() if naive.get(cutoff) == n]
+    return Scope(model_id, kind, shared or list(own), has_naive=bool(shared))
 
 
 def accuracy_tables(source: Marts, scope: Scope | None) -> Row:
@@ -84,6 +93,8 @@ def accuracy_tables(source: Marts, scope: Scope | None) -> Row:
         f"""
         with sums as (
             select kind, cutoff_date, model_id, sum(n_rows) as n_rows,
+                sum(n_rows_without_actual) as n_rows_without_actual,
+                sum(sum_p50_without_actual) as sum_p50_without_actual,
                 {pooled_sums(*MEASURES)}
             from {{reports}}.rpt_forecast_accuracy
             where level = 'store-department' and list_contains($bands, horizon_band)
@@ -104,6 +115,8 @@ def accuracy_tables(source: Marts, scope: Scope | None) -> Row:
         f"""
         with sums as (
             select model_id, level, horizon_band, sum(n_rows) as n_rows,
+                sum(n_rows_without_actual) as n_rows_without_actual,
+                sum(sum_p50_without_actual) as sum_p50_without_actual,
                 {pooled_sums(*MEASURES)}
             from {{reports}}.rpt_forecast_accuracy
             where {_IN_SCOPE} and list_contains($bands, horizon_band)
@@ -154,7 +167,10 @@ def accuracy_tables(source: Marts, scope: Scope | None) -> Row:
 
 
 def _mark_best(rows: list[Row]) -> None:
-    """Name the columns in which each model of one cutoff is the best; ties are all best."""
+    """Name the columns in which each model of one cutoff is the best; ties are all best.
+
+    Models that were judged on fewer rows than another one are not compared.
+    """
     badness: dict[str, Callable[[float], float]] = {
         "wape": lambda value: value,
         "wql_3": lambda value: value,
@@ -162,10 +178,12 @@ def _mark_best(rows: list[Row]) -> None:
         "bias": abs,
         "value_added": lambda value: -value,
     }
+    most_rows = max(row["n_rows"] for row in rows)
     for row in rows:
         row["best"] = set()
+        row["is_compared"] = row["n_rows"] == most_rows
     for name, measure in badness.items():
-        known = [row for row in rows if row[name] is not None]
+        known = [row for row in rows if row[name] is not None and row["is_compared"]]
         if len(known) < 2:
             continue
         lowest = min(measure(row[name]) for row in known)

@@ -25,17 +25,20 @@ def chain_section(
     first_week = newest_week - timedelta(weeks=WEEKS_OF_HISTORY - 1)
     actual = source.rows(
         """
-        select week_end_date as week, sales as actual
-        from {marts}.fct_weekly_sales_aggregate
-        where level = 'chain' and week_end_date >= $first_week
-        order by week_end_date
+        select a.week_end_date as week,
+            if(l.actual_without_forecast is null, a.sales, l.actual) as actual
+        from {marts}.fct_weekly_sales_aggregate as a
+        left join {reports}.rpt_forecast_latest as l
+            on l.level = 'chain' and l.week_end_date = a.week_end_date
+        where a.level = 'chain' and a.week_end_date >= $first_week
+        order by a.week_end_date
         """,
         first_week=first_week,
     )
     forecast = source.rows(
         """
         select l.week_end_date as week, l.mean, l.p10, l.p50, l.p90, l.naive_p50,
-            y.actual as last_year
+            l.p50_without_actual, l.actual_without_forecast, y.actual as last_year
         from {reports}.rpt_forecast_latest as l
         left join (
             select week_end_date + 364 as week_end_date, sales as actual
@@ -56,6 +59,8 @@ def chain_section(
         "has_median": any(row["p50"] is not None for row in forecast),
         "has_events": any(event["week"] >= first_week for event in events),
         "backtests": list(backtests),
+        "p50_without_actual": sum(row["p50_without_actual"] or 0 for row in forecast),
+        "actual_without_forecast": sum(row["actual_without_forecast"] or 0 for row in forecast),
         "weeks": [row for row in forecast if row["week"] > newest_week],
     }
 

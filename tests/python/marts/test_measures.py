@@ -12,7 +12,6 @@ from salescast.marts.measures import MEASURES, fact_sums, measure_columns, poole
 
 REPOSITORY = Path(__file__).parents[3]
 KEYS = "kind, model_id, cutoff_date, level, horizon_band"
-OF_FACTS = tuple(measure for measure in MEASURES if measure != "mase")
 
 FACTS = """
 create table dim_forecast_run as
@@ -45,8 +44,10 @@ create table facts as
         seasonal_scale);
 create table fct_forecast_vs_actual as select * from facts;
 create table fct_forecast_vs_actual_aggregate as
-    select 'chain' as level, * replace (':' as item_id) from facts
+    select 'chain' as level, 0e0 as p50_without_actual, * replace (':' as item_id) from facts
     where actual is not null;
+create table dim_forecast_run_week as
+    select run_id, 1 as run_inputs_digest from dim_forecast_run;
 """
 
 
@@ -55,11 +56,17 @@ def report() -> duckdb.DuckDBPyConnection:
     """Hand-made facts, and `report` as the model's own SQL makes it of them."""
     environment = Environment()
     divide = (REPOSITORY / "macros/metrics/safe_divide.sql").read_text()
-    model = (REPOSITORY / "models/reports/rpt_forecast_accuracy.sql").read_text()
-    sql = environment.from_string(divide + model).render(ref=lambda name: name)
     connection = duckdb.connect()
     connection.execute(FACTS)
-    connection.execute(f"create table report as {sql}")
+    for table, model in (
+        ("fct_run_accuracy", "marts/forecast/fct_run_accuracy"),
+        ("report", "reports/rpt_forecast_accuracy"),
+    ):
+        text = (REPOSITORY / f"models/{model}.sql").read_text()
+        sql = environment.from_string(divide + text).render(
+            ref=lambda name: name, config=lambda **_: "", is_incremental=lambda: False
+        )
+        connection.execute(f"create table {table} as {sql}")
     return connection
 
 
@@ -97,9 +104,10 @@ def test_the_rows_hold_what_could_go_wrong(report: duckdb.DuckDBPyConnection) ->
 
 
 def test_measures_are_those_of_the_report(report: duckdb.DuckDBPyConnection) -> None:
-    """On the report's own sums; every column after the sums is a measure."""
+    """On the report's own sums; the columns after the sums are the measures."""
     columns = report.sql("select * from report").columns
-    assert columns[columns.index("n_items_with_scale") + 1 :] == list(MEASURES)
+    first = columns.index("n_rows_with_scale") + 1
+    assert columns[first : first + len(MEASURES)] == list(MEASURES)
     same(
         table(report, f"select {KEYS}, {measure_columns(*MEASURES)} from report"),
         table(report, f"select {KEYS}, {', '.join(MEASURES)} from report"),
@@ -113,17 +121,17 @@ def test_sums_of_facts_are_those_of_the_report(report: duckdb.DuckDBPyConnection
             report,
             f"""
             with sums as (
-                select kind, model_id, cutoff_date, {band} as horizon_band, {fact_sums(*OF_FACTS)}
+                select kind, model_id, cutoff_date, {band} as horizon_band, {fact_sums(*MEASURES)}
                 from facts inner join dim_forecast_run using (run_id)
                 where actual is not null
                 group by all
             )
-            select kind, model_id, cutoff_date, horizon_band, {measure_columns(*OF_FACTS)} from sums
+            select kind, model_id, cutoff_date, horizon_band, {measure_columns(*MEASURES)} from sums
             """,
         ),
         table(
             report,
-            f"select kind, model_id, cutoff_date, horizon_band, {', '.join(OF_FACTS)} from report"
+            f"select kind, model_id, cutoff_date, horizon_band, {', '.join(MEASURES)} from report"
             " where level = 'store-department'",
         ),
     )
@@ -131,17 +139,17 @@ def test_sums_of_facts_are_those_of_the_report(report: duckdb.DuckDBPyConnection
 
 def test_pooled_bands_are_the_facts_of_all_of_them(report: duckdb.DuckDBPyConnection) -> None:
     """Also where a band lacks quantiles: its sums are left out, as its rows would be."""
-    of_bands = f"select model_id, {pooled_sums(*OF_FACTS)} from report group by all"
+    of_bands = f"select model_id, {pooled_sums(*MEASURES)} from report group by all"
     of_facts = f"""
-        select model_id, {fact_sums(*OF_FACTS)} from facts
+        select model_id, {fact_sums(*MEASURES)} from facts
         inner join dim_forecast_run using (run_id) where actual is not null group by all
     """
     only = "where level = 'store-department' group by"
     same(
         table(
             report,
-            f"select model_id, {measure_columns(*OF_FACTS)}"
+            f"select model_id, {measure_columns(*MEASURES)}"
             f" from ({of_bands.replace('group by', only)})",
         ),
-        table(report, f"select model_id, {measure_columns(*OF_FACTS)} from ({of_facts})"),
+        table(report, f"select model_id, {measure_columns(*MEASURES)} from ({of_facts})"),
     )

@@ -61,7 +61,9 @@ def test_older_clients_read_every_table_to_the_end(small: Home, old_python: Path
     assert answer["version"].startswith("1.")
     assert answer["counts"].keys() == {
         f"{schema}.{table}"
-        for schema, table in small.marts("select table_schema, table_name from information_schema.tables")
+        for schema, table in small.marts(
+            "select table_schema, table_name from information_schema.tables"
+        )
     }
     for table, n_rows in answer["counts"].items():
         assert small.marts(f"select count(*) from {table}") == [(n_rows,)], table

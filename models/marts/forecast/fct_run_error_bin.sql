@@ -1,0 +1,107 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='merge',
+    unique_key=['run_id', 'error_bin'],
+    table_type='iceberg',
+    on_schema_change='append_new_columns',
+    post_hook="{{ delete_outdated_rows(ref('dim_forecast_run_week'), 'inputs_digest', 'run_inputs_digest') }}"
+) }}
+
+with
+
+run_weeks as (
+
+    select distinct
+        run_id,
+        run_inputs_digest as inputs_digest
+
+    from {{ ref('dim_forecast_run_week') }}
+
+),
+
+compared as (
+
+    select * from {{ ref('fct_forecast_vs_actual') }}
+    where actual is not null
+
+),
+
+{% if is_incremental() -%}
+    existing as (
+
+        select distinct
+            run_id,
+            inputs_digest
+
+        from {{ this }}
+
+    ),
+
+    due_runs as (
+
+        select run_weeks.*
+        from run_weeks
+        left join existing
+            on
+                run_weeks.run_id = existing.run_id
+                and run_weeks.inputs_digest = existing.inputs_digest
+        where existing.run_id is null
+
+    ),
+
+{% else -%}
+    due_runs as (
+
+        select * from run_weeks
+
+    ),
+
+{% endif -%}
+relative_errors as (
+
+    select
+        compared.run_id,
+        compared.abs_error,
+        compared.abs_actual,
+        compared.p50 - compared.actual as error,
+        {{ safe_divide('compared.p50 - compared.actual', 'compared.abs_actual') }} as relative_error,
+        due_runs.inputs_digest
+
+    from compared
+    inner join due_runs on compared.run_id = due_runs.run_id
+
+),
+
+-- Bins of ten per cent of the actual; everything beyond twice the actual shares the last one, and whatever is forecast
+-- where nothing sold is beyond.
+binned as (
+
+    select
+        *,
+        case
+            when relative_error < -1e0 or (relative_error is null and error < 0e0) then -1.1e0
+            when relative_error >= 1e0 or (relative_error is null and error > 0e0) then 1e0
+            when relative_error is null then 0e0
+            else floor(relative_error * 10) / 10
+        end as error_bin
+
+    from relative_errors
+
+),
+
+final as (
+
+    select
+        run_id,
+        error_bin,
+        count(*) as n_rows,
+        sum(abs_error) as sum_abs_error,
+        sum(abs_actual) as sum_abs_actual,
+        inputs_digest
+
+    from binned
+    group by run_id, error_bin, inputs_digest
+
+)
+
+select * from final
