@@ -9,7 +9,7 @@
             {{ refuse_empty_source([ref('fct_forecast'), ref('fct_weekly_sales')]) }}
         {% endif %}
     """,
-    post_hook="{{ delete_outdated_rows(ref('dim_forecast_run_week'), 'inputs_digest') }}"
+    post_hook="{{ delete_outdated_rows(ref('dim_forecast_run_week'), ref('dim_week'), 'inputs_digest') }}"
 ) }}
 
 with

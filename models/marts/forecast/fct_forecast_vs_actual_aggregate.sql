@@ -4,7 +4,7 @@
     unique_key=['run_id', 'level', 'item_id', 'week_end_date'],
     table_type='iceberg',
     on_schema_change='append_new_columns',
-    post_hook="{{ delete_outdated_rows(ref('dim_forecast_run_week'), 'inputs_digest') }}"
+    post_hook="{{ delete_outdated_rows(ref('dim_forecast_run_week'), ref('dim_week'), 'inputs_digest') }}"
 ) }}
 
 with
