@@ -60,6 +60,7 @@ class Life:
     series: list[Rows] = field(default_factory=list)
     ended: list[Rows] = field(default_factory=list)
     chain: list[Rows] = field(default_factory=list)
+    batches: list[Rows] = field(default_factory=list)
     refused: str = ""
 
     def run(self) -> None:
@@ -79,6 +80,11 @@ class Life:
                 self.chain,
                 "select p50 from shop_reports.rpt_forecast_latest"
                 " where level = 'chain' and is_forecast order by week_end_date",
+            ),
+            (
+                self.batches,
+                "select last_step, last_step_status, n_forecast_rows from shop_reports.rpt_batches"
+                " order by started_at",
             ),
         ):
             found.append(self.home.marts(sql))
@@ -234,6 +240,12 @@ def test_an_ended_series_that_sells_again_is_live_and_was_an_error(life: Life) -
         " where item_id = 'Park:old' and actual is not null"
     )
     assert rows == [(0.0, 90.0, 90.0)]
+
+
+def test_a_batch_is_published_with_all_steps_before_its_publishing(life: Life) -> None:
+    first, second = life.batches
+    assert first == [("build marts", "done", 91)]
+    assert [row[:2] for row in second] == [("publish", "done"), ("build marts", "done")]
 
 
 def test_changes_that_say_nothing_are_set_aside_with_a_reason(life: Life) -> None:
