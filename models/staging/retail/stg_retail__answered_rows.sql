@@ -52,7 +52,7 @@ answered as (
             '{{ table_name }}' as table_name,
             rejected.load_id,
             rejected.source_row,
-            {{ 'rejected.series_name' if 'series_name' in key else "''" }} as series_name
+            {{ 'rejected.series_name' if 'series_name' in key else "'' as series_name" }}
 
         from {{ judged }} as rejected
         inner join {{ judged }} as accepted
