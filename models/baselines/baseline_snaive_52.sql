@@ -57,7 +57,7 @@ history as (
             as sales_level,
         -- What sold last a quarter of a year ago is no guess at next week.
         case
-            when coalesce(max(series.weeks_silent), 0) <= {{ var('least_silence_weeks') }}
+            when coalesce(max(series.weeks_silent_open), 0) <= {{ var('least_silence_weeks') }}
                 then max_by(sales_filled.sales, sales_filled.week_idx) filter (where sales_filled.sales is not null)
         end as last_known_sales
 

@@ -18,15 +18,9 @@ silences as (
 
 ),
 
-stores as (
+statements as (
 
-    select * from {{ ref('stg_retail__stores') }}
-
-),
-
-series_changes as (
-
-    select * from {{ ref('stg_retail__series_changes') }}
+    select * from {{ ref('exp_statements') }}
 
 ),
 
@@ -94,43 +88,34 @@ young_silences as (
 
 ),
 
--- What the user says: of a store, of a department in all stores, of one series.
-statements as (
+-- Closed means so for all weeks ahead; who opens again by then has not ended.
+judged_statements as (
 
     select
-        store_id,
-        department_id,
-        closed_on,
-        is_still_sold
+        seen.cutoff_date,
+        seen.item_id,
+        statements.closed_on,
+        statements.is_still_sold,
+        statements.closed_on <= seen.cutoff_date
+        and {{ is_closed(
+            "cast(seen.cutoff_date + interval '1' day as date)",
+            add_weeks('seen.cutoff_date', 'seen.horizon_weeks'),
+            'statements.opened_on',
+            'statements.closed_on',
+        ) }} as is_closed,
+        coalesce(statements.opened_on > statements.closed_on and statements.opened_on <= seen.cutoff_date, false)
+            as is_open_again,
+        case
+            when statements.opened_on > seen.last_sold_week_end_date
+                then cast(floor((date_diff('day', statements.opened_on, seen.cutoff_date) + 1) / 7e0) as integer)
+        end as weeks_since_opened
 
-    from series_changes
-    union all
-    select
-        store_id,
-        '' as department_id,
-        closed_on,
-        false as is_still_sold
+    from seen
+    inner join statements
+        on
+            seen.cutoff_date = statements.cutoff_date
+            and seen.item_id = statements.item_id
 
-    from stores
-
-),
-
-statements_of_series as (
-
-    {% for scope in ['seen.store_id', "''"], ["''", 'seen.department_id'], ['seen.store_id', 'seen.department_id'] -%}
-        select
-            seen.cutoff_date,
-            seen.item_id,
-            statements.closed_on,
-            statements.is_still_sold
-
-        from seen
-        inner join statements
-            on
-                {{ scope[0] }} = statements.store_id
-                and {{ scope[1] }} = statements.department_id
-        {{ 'union all' if not loop.last }}
-    {% endfor %}
 ),
 
 stated as (
@@ -138,10 +123,15 @@ stated as (
     select
         cutoff_date,
         item_id,
-        min(closed_on) as closed_on,
+        count_if(is_closed) > 0 as is_closed,
+        coalesce(
+            min(case when is_closed then closed_on end),
+            min(case when not is_open_again then closed_on end)
+        ) as closed_on,
+        min(weeks_since_opened) as weeks_since_opened,
         count_if(is_still_sold) > 0 as is_still_sold
 
-    from statements_of_series
+    from judged_statements
     group by 1, 2
 
 ),
@@ -151,12 +141,17 @@ measured as (
     select
         seen.*,
         seen.cutoff_week_idx - seen.last_sold_week_idx as weeks_silent,
+        case
+            when stated.weeks_since_opened is null then seen.cutoff_week_idx - seen.last_sold_week_idx
+            else greatest(0, least(stated.weeks_since_opened, seen.cutoff_week_idx - seen.last_sold_week_idx))
+        end as weeks_silent_open,
         coalesce(longest_silences.longest_silence_weeks, 0) as longest_silence_weeks,
         -- A few such silences tell nothing; then the series is kept.
         2 * (seen.last_sold_week_idx - seen.first_sold_week_idx) < {{ var('season_weeks') }}
         and (coalesce(young_silences.n_young, 0) < 20 or 5 * young_silences.n_back >= young_silences.n_young)
             as may_wait_for_season,
         stated.closed_on,
+        coalesce(stated.is_closed, false) as is_closed,
         coalesce(stated.is_still_sold, false) as is_still_sold
 
     from seen
@@ -191,9 +186,9 @@ reasoned as (
     select
         limited.*,
         case
-            when limited.closed_on <= limited.cutoff_date then 'closed_on'
+            when limited.is_closed then 'closed_on'
             when limited.is_still_sold then cast(null as varchar)
-            when limited.weeks_silent > limited.silence_limit_weeks then 'silent_for_its_rhythm'
+            when limited.weeks_silent_open > limited.silence_limit_weeks then 'silent_for_its_rhythm'
         end as ended_reason,
         limited.n_weeks >= limited.horizon_weeks and limited.max_abs_sales > 0e0 as is_long_enough
 
@@ -247,6 +242,7 @@ final as (
         reasoned.n_observed,
         reasoned.last_sold_week_end_date,
         reasoned.weeks_silent,
+        reasoned.weeks_silent_open,
         reasoned.longest_silence_weeks,
         reasoned.silence_limit_weeks,
         reasoned.closed_on,

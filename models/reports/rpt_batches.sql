@@ -1,6 +1,4 @@
-{{ config(
-    pre_hook="{{ refuse_empty_source([ref('stg_forecasts__run_steps')]) }}"
-) }}
+{{ config(materialized='view') }}
 
 with
 

@@ -59,7 +59,7 @@ measured as (
         case
             when newest_series.ended_reason = 'closed_on'
                 then date_diff('day', newest_series.closed_on, newest_series.cutoff_date)
-            else 7 * (newest_series.weeks_silent - newest_series.silence_limit_weeks - 1)
+            else 7 * (newest_series.weeks_silent_open - newest_series.silence_limit_weeks - 1)
         end as days_since_end
 
     from newest_series

@@ -1,4 +1,5 @@
--- Marts of sales hold what was filled: each week of each series once, with its sales, and the calendar's weeks.
+-- Marts of sales hold what was filled: each week of each series once, with its sales, 0 while it was closed, and the
+-- calendar's weeks.
 with
 
 filled as (
@@ -41,7 +42,7 @@ side_by_side as (
         1 as n_filled,
         0 as n_in_mart,
         case when is_observed then 1 else 0 end as n_observed,
-        sales as filled_sales,
+        case when is_closed_week then 0e0 else sales end as filled_sales,
         cast(null as double) as mart_sales
 
     from filled

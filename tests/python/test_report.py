@@ -57,7 +57,8 @@ create table {s}_reports.rpt_forecast_accuracy (kind varchar, model_id varchar, 
     n_inside_p10_p90 bigint, n_with_band bigint, sum_error double, sum_naive_abs_error double,
     sum_abs_error_with_naive double);
 create table {s}_reports.rpt_rejected_rows (table_name varchar, reason varchar, n_rows bigint,
-    example_source_file varchar, example_source_row bigint, example_value varchar);
+    example_source_file varchar, example_source_row bigint, example_value varchar,
+    n_open_rows bigint);
 create table {s}_reports.rpt_batches (batch_id varchar, started_at timestamp, finished_at timestamp,
     n_runs bigint, n_forecast_rows bigint, seconds double, last_step varchar,
     last_step_status varchar);
@@ -188,8 +189,8 @@ group by all;
 
 OTHERS = """
 insert into {s}_reports.rpt_rejected_rows values
-    ('sales', 'date is not a date', 12, 'sales_2012.csv', 4711, '2012-13-45'),
-    ('sales', 'sales is not a number', 3, 'sales_2012.csv', 88, 'n/a?');
+    ('sales', 'date is not a date', 12, 'sales_2012.csv', 4711, '2012-13-45', 0),
+    ('sales', 'sales is not a number', 3, 'sales_2012.csv', 88, 'n/a?', 2);
 insert into {s}_reports.rpt_batches values
     ('20121101t063000-ab12', '2012-11-01 06:30:00', '2012-11-01 06:52:30', 2, 1234, 1350,
         'publish', 'done');
@@ -561,8 +562,10 @@ def test_stores_show_wape_and_forecast(built: Marts, page: Page) -> None:
 
 def test_rejected_rows_and_batches_are_listed(page: Page) -> None:
     text = page.text
-    assert "15 landed rows could not be used" in text
-    assert "date is not a date 12 2012-13-45 sales_2012.csv, row 4,711" in text
+    assert "15 landed rows could not be used, 2 of them are still open" in text
+    put_right = "date is not a date 0 12 2012-13-45 sales_2012.csv, row 4,711"
+    still_open = "sales is not a number 2 3 n/a? sales_2012.csv, row 88"
+    assert 0 < text.index(still_open) < text.index(put_right)
     assert "20121101t063000-ab12 2012-11-01 06:30 2 1,234 22.5 publish done" in text
 
 

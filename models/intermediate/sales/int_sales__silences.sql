@@ -6,13 +6,22 @@ sales_filled as (
 
 ),
 
+statements as (
+
+    select * from {{ ref('int_sales__statements') }}
+    where opened_on > closed_on
+
+),
+
 -- A row of zeros is silence like no row at all.
 sold as (
 
     select
         item_id,
         week_idx,
+        week_end_date,
         lag(week_idx) over (partition by item_id order by week_idx) as sold_before_week_idx,
+        lag(week_end_date) over (partition by item_id order by week_idx) as sold_before_week_end_date,
         min(week_idx) over (partition by item_id order by week_idx) as first_sold_week_idx
 
     from sales_filled
@@ -20,16 +29,24 @@ sold as (
 
 ),
 
+-- That a store was closed and opened again says nothing of the rhythm of what it sells.
 broken as (
 
     select
-        item_id,
-        first_sold_week_idx,
-        sold_before_week_idx as last_sold_week_idx,
-        week_idx as next_sold_week_idx
+        sold.item_id,
+        sold.first_sold_week_idx,
+        sold.sold_before_week_idx as last_sold_week_idx,
+        sold.week_idx as next_sold_week_idx
 
     from sold
-    where week_idx - sold_before_week_idx > 1
+    left join statements
+        on
+            sold.item_id = statements.item_id
+            and sold.sold_before_week_end_date < statements.opened_on
+            and sold.week_end_date >= statements.opened_on
+    where
+        sold.week_idx - sold.sold_before_week_idx > 1
+        and statements.item_id is null
 
 ),
 

@@ -166,10 +166,7 @@ silent_weeks as (
         10 * silent_stores.n_reported_weeks >= 8 * least(
             8, 1 + date_diff('day', silent_stores.first_week_end_date, silent_stores.last_week_end_date) / 7
         )
-        and coalesce(
-            date_diff('day', openings.closed_on, spine.week_end_date) <= 6,
-            true
-        )
+        and not {{ is_closed_week('spine.week_end_date', 'openings.opened_on', 'openings.closed_on') }}
 
 ),
 

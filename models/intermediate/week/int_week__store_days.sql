@@ -90,8 +90,9 @@ located_days as (
             else 'within'
         end as place,
         holidays.event_date is not null
-        or coalesce(week_days.sales_date < openings.opened_on, false)
-        or coalesce(week_days.sales_date > openings.closed_on, false) as is_excused
+        or {{ is_closed(
+            'week_days.sales_date', 'week_days.sales_date', 'openings.opened_on', 'openings.closed_on'
+        ) }} as is_excused
 
     from week_days
     inner join extents on week_days.store_id = extents.store_id

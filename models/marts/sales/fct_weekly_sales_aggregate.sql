@@ -18,20 +18,20 @@ levels as (
 
 ),
 
--- What a series usually sells stands for a week that is not known, as long as it is waited for.
+-- What a series usually sells while it is open stands for a week that is not known, as long as it is waited for.
 with_usual as (
 
     select
         *,
-        avg(sales) over (
+        avg(case when not coalesce(is_closed_week, false) then sales end) over (
             partition by item_id order by week_end_date
             rows between {{ var('least_silence_weeks') }} preceding and 1 preceding
         ) as usual_sales,
-        count(sales) over (
+        count(case when not coalesce(is_closed_week, false) then sales end) over (
             partition by item_id order by week_end_date
             rows between {{ var('least_silence_weeks') }} preceding and 1 preceding
         ) as n_known,
-        count(*) over (
+        count(case when not coalesce(is_closed_week, false) then 1 end) over (
             partition by item_id order by week_end_date
             rows between {{ var('least_silence_weeks') }} preceding and 1 preceding
         ) as n_weeks

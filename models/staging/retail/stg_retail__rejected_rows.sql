@@ -50,6 +50,7 @@ rejected_sales as (
         sales_judged.loaded_at,
         sales_judged.source_file,
         sales_judged.source_row,
+        '' as series_name,
         sales_judged.rejection_reason,
         coalesce(
             raw_sales.unreadable_line,
@@ -74,6 +75,7 @@ rejected_related as (
         related_series_judged.loaded_at,
         related_series_judged.source_file,
         related_series_judged.source_row,
+        related_series_judged.series_name,
         related_series_judged.rejection_reason,
         coalesce(
             raw_related.unreadable_line,
@@ -100,6 +102,7 @@ rejected_stores as (
         loaded_at,
         source_file,
         source_row,
+        '' as series_name,
         rejection_reason,
         coalesce(store_id, '') as row_text
 
@@ -116,6 +119,7 @@ rejected_departments as (
         loaded_at,
         source_file,
         source_row,
+        '' as series_name,
         rejection_reason,
         coalesce(department_id, '') as row_text
 
@@ -132,6 +136,7 @@ rejected_series_changes as (
         loaded_at,
         source_file,
         source_row,
+        '' as series_name,
         rejection_reason,
         store_id || ' | ' || department_id || ' | ' || renamed_from as row_text
 

@@ -184,6 +184,7 @@ final as (
         sales,
         is_holiday,
         is_stocked_out,
+        line_id,
         row_problems,
         row_status,
         rejection_reason

@@ -233,6 +233,8 @@ def land(
         plausible_range = context.files.plausible_range
         if not plausible_range.is_file():
             export_plausible_range(context.warehouse, run.cutoff_date, plausible_range)
+    # The warehouse of such a batch may not know closed weeks: it lands without them.
+    closed_weeks = context.files.closed_weeks
     landed = land_run(
         context.lake,
         run,
@@ -250,6 +252,7 @@ def land(
         fallback_list=context.files.fallback_items,
         series=context.files.series,
         plausible_range=plausible_range,
+        closed_weeks=closed_weeks if closed_weeks.is_file() else None,
         config=context.duckdb_config,
     )
     return str(landed)

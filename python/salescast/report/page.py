@@ -63,7 +63,8 @@ def page_content(source: Marts) -> Row:
         "series": series,
         "stores": stores_table(source, scope, newest_week),
         "rejected": source.rows(
-            "select * from {reports}.rpt_rejected_rows order by n_rows desc, table_name, reason"
+            "select * from {reports}.rpt_rejected_rows"
+            " order by n_open_rows desc, n_rows desc, table_name, reason"
         ),
         "part_weeks": _part_weeks(source),
         "batches": source.rows(

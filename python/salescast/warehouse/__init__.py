@@ -139,6 +139,13 @@ class Warehouse(Protocol):
     def export_plausible_range(self, cutoff: date, to: Path) -> int:
         """Write what forecasts of a cutoff can be believed to be as Parquet; returns the series."""
 
+    def export_closed_weeks(self, cutoff: date, to: Path) -> int:
+        """Write the weeks ahead of a cutoff in which series are closed as Parquet.
+
+        Returns:
+            The number of rows; the file is there without any, too.
+        """
+
     def publish(self) -> Path:
         """Put the marts and reports where readers open them; returns the place."""
 

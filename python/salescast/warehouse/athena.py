@@ -223,6 +223,18 @@ class AthenaWarehouse:
         table = self._table("exports", "exp_plausible_range")
         return self._export_rows(table, cutoff, "item_id", to)
 
+    def export_closed_weeks(self, cutoff: date, to: Path) -> int:
+        """Write the rows of exp_closed_weeks at a cutoff as Parquet; returns their number."""
+        table = self._table("exports", "exp_closed_weeks")
+        n_rows = self._export_rows(table, cutoff, "item_id, horizon_weeks", to)
+        if n_rows == 0:
+            # Nothing is unloaded of an empty result, and a file says that there was none.
+            columns = {"cutoff_date": pa.date32(), "item_id": pa.string()}
+            schema = pa.schema({**columns, "horizon_weeks": pa.int32()})
+            to.parent.mkdir(parents=True, exist_ok=True)
+            pq.write_table(schema.empty_table(), to)
+        return n_rows
+
     def _export_rows(self, table: str, cutoff: date, order: str, to: Path) -> int:
         query = f"select * from {table} where cutoff_date = {_day(cutoff)}"
         with self._unloaded_files(query, "PARQUET") as paths:

@@ -268,13 +268,17 @@ class DuckDBWarehouse:
         """Write the rows of exp_plausible_range at a cutoff as Parquet; returns their number."""
         return self._export_items("exp_plausible_range", cutoff, to)
 
-    def _export_items(self, relation: str, cutoff: date, to: Path) -> int:
+    def export_closed_weeks(self, cutoff: date, to: Path) -> int:
+        """Write the rows of exp_closed_weeks at a cutoff as Parquet; returns their number."""
+        return self._export_items("exp_closed_weeks", cutoff, to, "item_id, horizon_weeks")
+
+    def _export_items(self, relation: str, cutoff: date, to: Path, order: str = "item_id") -> int:
         with self._open() as connection:
             return _copy(
                 connection,
                 f"""
                 select * from {self._table("exports", relation)}
-                where cutoff_date = ? order by item_id
+                where cutoff_date = ? order by {order}
                 """,
                 [cutoff],
                 to,

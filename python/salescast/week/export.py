@@ -73,6 +73,11 @@ class RunFiles:
         return self.work / "plausible_range.parquet"
 
     @property
+    def closed_weeks(self) -> Path:
+        """The weeks ahead in which series are closed."""
+        return self.work / "closed_weeks.parquet"
+
+    @property
     def fallback_items(self) -> Path:
         """The series that landed with the fallback's rows, if there are any."""
         return self.work / "fallback_items.csv"
@@ -141,6 +146,19 @@ def export_plausible_range(warehouse: Warehouse, cutoff: date, to: Path) -> None
         RunError: The warehouse holds no series for this cutoff.
     """
     _export_items(warehouse.export_plausible_range, "exp_plausible_range", cutoff, to)
+
+
+def export_closed_weeks(warehouse: Warehouse, cutoff: date, to: Path) -> None:
+    """Write the weeks ahead in which series are closed, as far as it is known at a cutoff.
+
+    Args:
+        warehouse: Built for this cutoff.
+        cutoff: The last week the model is shown.
+        to: Parquet to write: the rows of exp_closed_weeks, which may be none.
+    """
+    to.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(to) as part:
+        warehouse.export_closed_weeks(cutoff, part)
 
 
 def _export_items(

@@ -66,6 +66,8 @@ class Forecasts:
 class LandedRun:
     """Size of a landed run; fallback items have the seasonal naive's rows, ended ones zeros.
 
+    So have the closed weeks of closed items.
+
     `rows_digest` stands for all that the rows hold (salescast.lake.digest).
     Of the fallback items, implausible ones had a forecast beyond anything that they have ever sold.
     The first ones of both are named.
@@ -79,6 +81,8 @@ class LandedRun:
     n_ended_items: int = 0
     n_implausible_items: int = 0
     implausible_items: tuple[str, ...] = ()
+    n_closed_items: int = 0
+    n_closed_weeks: int = 0
 
     def __str__(self) -> str:
         """One line for the step's detail."""
@@ -91,6 +95,10 @@ class LandedRun:
             text += _named(self.implausible_items, self.n_implausible_items)
         if self.n_ended_items:
             text += f"; {self.n_ended_items:,} ended, forecast as 0 (reports.rpt_ended_series)"
+        if self.n_closed_items:
+            text += (
+                f"; {self.n_closed_items:,} closed for a time, {self.n_closed_weeks:,} weeks as 0"
+            )
         return text
 
 
@@ -109,6 +117,7 @@ def land_run(
     fallback_list: Path,
     series: Path | None = None,
     plausible_range: Path | None = None,
+    closed_weeks: Path | None = None,
     config: Mapping[str, Any] | None = None,
 ) -> LandedRun:
     """Check a run's forecasts and land them, then the run's own row; does nothing twice.
@@ -127,6 +136,8 @@ def land_run(
         series: Parquet of exp_series at the cutoff, for the keys and the treatment of each row;
             None to land rows without them.
         plausible_range: Parquet of exp_plausible_range at the cutoff; None to believe any forecast.
+        closed_weeks: Parquet of exp_closed_weeks at the cutoff, whose weeks land as 0 whatever the
+            model says; None to land all as they are.
         config: DuckDB's settings.
 
     Raises:
@@ -135,6 +146,7 @@ def land_run(
     connection = duckdb.connect(":memory:", config=dict(config or {}))
     try:
         _find_ended(connection, forecasts)
+        _find_closed(connection, closed_weeks)
         # A kill between the files leaves forecasts without their run; they stand as they are.
         if not lake.has_file("forecasts", run.run_id):
             rows, parameters = _model_rows(run, forecasts, lower_bound)
@@ -192,6 +204,20 @@ def _find_ended(connection: duckdb.DuckDBPyConnection, forecasts: Forecasts) -> 
         connection.execute(
             "delete from ended_items where item_id not in (select item_id from read_parquet(?))",
             [file_pattern(forecasts.covered)],
+        )
+
+
+def _find_closed(connection: duckdb.DuckDBPyConnection, closed_weeks: Path | None) -> None:
+    """Make the temporary table of the weeks ahead in which series are closed."""
+    connection.execute("create temp table closed_weeks (item_id varchar, horizon_weeks integer)")
+    if closed_weeks is not None:
+        connection.execute(
+            """
+            insert into closed_weeks
+            select item_id, horizon_weeks from read_parquet(?)
+            where item_id not in (select item_id from ended_items)
+            """,
+            [file_pattern(closed_weeks)],
         )
 
 
@@ -293,17 +319,23 @@ def _stage(
             union all
             {_dbt_rows("$fallback")} where item_id in (select item_id from others)
         """
+    values = ", ".join(
+        f"if(closed_weeks.item_id is null, {column}, 0.0) as {column}"
+        for column in ("mean", *QUANTILE_COLUMNS)
+    )
     return lake.stage_query(
         connection,
         "forecasts",
         f"""
         select
-            $run_id as run_id, $model_id as model_id, cast($cutoff as date) as cutoff_date, rows.*,
+            $run_id as run_id, $model_id as model_id, cast($cutoff as date) as cutoff_date,
+            rows.* replace ({values}),
             known.store_id, known.department_id,
             if(fallback_items.item_id is null, known.treatment, 'fallback') as treatment
         from ({rows}) as rows
         left join ({known}) as known using (item_id)
         left join fallback_items using (item_id)
+        left join closed_weeks using (item_id, horizon_weeks)
         order by item_id, horizon_weeks
         """,
         parameters,
@@ -402,15 +434,26 @@ def _measure(
             count(distinct item_id),
             count(*),
             {rows_digest_sql("forecasts")},
-            count(distinct item_id) filter (where item_id in (select item_id from ended_items))
-        from read_parquet(?)
+            count(distinct item_id) filter (where item_id in (select item_id from ended_items)),
+            count(distinct item_id) filter (where is_closed),
+            count(*) filter (where is_closed)
+        from read_parquet(?) as forecasts
+        left join (select *, true as is_closed from closed_weeks) using (item_id, horizon_weeks)
         """,
         [file_pattern(lake.file("forecasts", run.run_id))],
     ).fetchone()
     assert row is not None
-    n_items, n_rows, rows_digest, n_ended = row
+    n_items, n_rows, rows_digest, n_ended, n_closed_items, n_closed_weeks = row
     if not lake.has_file("fallback_items", run.run_id):
-        return LandedRun(n_items, 0, n_rows, rows_digest, n_ended_items=n_ended)
+        return LandedRun(
+            n_items,
+            0,
+            n_rows,
+            rows_digest,
+            n_ended_items=n_ended,
+            n_closed_items=n_closed_items,
+            n_closed_weeks=n_closed_weeks,
+        )
     landed = file_pattern(lake.file("fallback_items", run.run_id))
     named = connection.execute(
         """
@@ -442,4 +485,6 @@ def _measure(
         n_ended,
         len(implausible),
         tuple(implausible[:N_NAMED]),
+        n_closed_items,
+        n_closed_weeks,
     )

@@ -27,7 +27,12 @@ from salescast.settings import Settings
 from salescast.warehouse import Warehouse, open_warehouse
 from salescast.warehouse.landed import landed_until_sql
 from salescast.week.batch import Batch, CutoffRequest, RunRecord, code_version, run_id_of
-from salescast.week.export import RunFiles, export_plausible_range, export_series
+from salescast.week.export import (
+    RunFiles,
+    export_closed_weeks,
+    export_plausible_range,
+    export_series,
+)
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,7 @@ def _do_step(week: Week, name: str, run: RunRecord) -> None:
         if step is recipe.steps[0]:
             run.data_hash = batch.record.data_hash
             export_series(context.warehouse, run.cutoff_date, context.files.series)
+            export_closed_weeks(context.warehouse, run.cutoff_date, context.files.closed_weeks)
             if run.model_id != SNAIVE:
                 export_plausible_range(
                     context.warehouse, run.cutoff_date, context.files.plausible_range

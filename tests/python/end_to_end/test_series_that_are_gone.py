@@ -60,6 +60,7 @@ class Life:
     series: list[Rows] = field(default_factory=list)
     ended: list[Rows] = field(default_factory=list)
     chain: list[Rows] = field(default_factory=list)
+    batches: list[Rows] = field(default_factory=list)
     refused: str = ""
 
     def run(self) -> None:
@@ -79,6 +80,11 @@ class Life:
                 self.chain,
                 "select p50 from shop_reports.rpt_forecast_latest"
                 " where level = 'chain' and is_forecast order by week_end_date",
+            ),
+            (
+                self.batches,
+                "select last_step, last_step_status, n_forecast_rows from shop_reports.rpt_batches"
+                " order by started_at",
             ),
         ):
             found.append(self.home.marts(sql))
@@ -115,6 +121,11 @@ def life(new_home: Callable[[str], Home], tmp_path_factory: pytest.TempPathFacto
     )
     land("changes.csv", "sales_2.csv")
     life.run()
+
+    later = [("Main St", "bread", NEWEST + n * WEEK, 130) for n in (2, 3)]
+    write_csv(folder / "sales_3.csv", SALES, later)
+    land("sales_3.csv")
+    life.home.command("build")
 
     write_csv(folder / "changes_2.csv", CHANGES, [("High Street", "", "Main Street", "", "")])
     land("changes_2.csv")
@@ -172,13 +183,54 @@ def test_a_new_name_joins_the_history_of_old_and_later_deliveries(life: Life) ->
         "select count(*), count(sales), min(sales), max(week_end_date)"
         " from shop_marts.fct_weekly_sales where item_id = 'Main Street:bread'"
     )
-    assert rows == [(171, 171, 130.0, NEWEST + WEEK)]
+    assert rows == [(173, 173, 130.0, NEWEST + 3 * WEEK)]
 
 
 def test_the_user_overrules_and_a_day_to_come_does_not_count_yet(life: Life) -> None:
     found = treatments(life.series[1])
     assert found["Park:zeros"] == "trained"
     assert found["Park:steady"] == "trained"
+
+
+def test_the_weeks_after_it_closes_are_forecast_as_zeros(life: Life) -> None:
+    assert "1 closed for a time, 12 weeks as 0" in life.said[1]
+    rows = life.home.marts(
+        "select horizon_weeks, p05, p50, mean, p95 from shop_marts.fct_forecast"
+        " where item_id = 'Park:steady' and cutoff_date = ? order by 1",
+        [NEWEST + WEEK],
+    )
+    # It closes on the Tuesday of the first of them.
+    assert rows[0][2] == 100.0
+    assert rows[1:] == [(n, 0.0, 0.0, 0.0, 0.0) for n in range(2, 14)]
+
+
+def test_what_it_sells_after_it_closed_is_zero_and_stands_in_the_accuracy(life: Life) -> None:
+    weeks_after = (
+        "select sales, is_closed_week, is_part_week from shop_marts.fct_weekly_sales"
+        " where item_id = 'Park:steady' and week_end_date > ? order by week_end_date"
+    )
+    # All of Park reports no more; in the week in which the department closes nobody knows why.
+    assert life.home.marts(weeks_after, [NEWEST + WEEK]) == [
+        (None, False, True),
+        (0.0, True, False),
+    ]
+    compared = (
+        "select cutoff_date, p50, actual, abs_error from shop_marts.fct_forecast_vs_actual"
+        " where item_id = 'Park:steady' and week_end_date = ? order by 1"
+    )
+    # The run before anybody knew missed by all of it.
+    assert life.home.marts(compared, [NEWEST + 3 * WEEK]) == [
+        (NEWEST, 100.0, 0.0, 100.0),
+        (NEWEST + WEEK, 0.0, 0.0, 0.0),
+    ]
+    told = life.home.marts(
+        "select sum(n_rows), sum(sum_abs_error) from shop_reports.rpt_forecast_accuracy"
+        " where level = 'store-department'"
+    )
+    found = life.home.marts(
+        "select count(actual), sum(abs_error) from shop_marts.fct_forecast_vs_actual"
+    )
+    assert told == found
 
 
 def test_an_ended_series_that_sells_again_is_live_and_was_an_error(life: Life) -> None:
@@ -188,6 +240,12 @@ def test_an_ended_series_that_sells_again_is_live_and_was_an_error(life: Life) -
         " where item_id = 'Park:old' and actual is not null"
     )
     assert rows == [(0.0, 90.0, 90.0)]
+
+
+def test_a_batch_is_published_with_all_steps_before_its_publishing(life: Life) -> None:
+    first, second = life.batches
+    assert first == [("build marts", "done", 91)]
+    assert [row[:2] for row in second] == [("publish", "done"), ("build marts", "done")]
 
 
 def test_changes_that_say_nothing_are_set_aside_with_a_reason(life: Life) -> None:

@@ -86,9 +86,7 @@ def land_second_model(home: Path) -> None:
 
 def shop_on_both(shop: Shop, home: Path) -> Athena:
     """The shop as its last build left it, and DuckDB built on its lake."""
-    # A batch's last steps are landed after its own build.
     shop.build_if_behind()
-    shop.athena.dbt("run", "--select", "rpt_batches")
     shop.build_on_duckdb(home)
     return shop.athena
 

@@ -59,6 +59,7 @@ class World:
     calls: list[tuple[str, ...]] = field(default_factory=list)
     built_for: list[Cutoff] = field(default_factory=list)
     used: list[JobUsage] = field(default_factory=list)
+    closed_weeks: list[dict[str, Any]] = field(default_factory=list)
 
     def tick(self) -> None:
         self.ticks += 1
@@ -203,6 +204,13 @@ class FakeWarehouse:
         ]
         pq.write_table(pa.Table.from_pylist(rows), to)
         return len(rows)
+
+    def export_closed_weeks(self, cutoff: date, to: Path) -> int:
+        self._need(cutoff)
+        self.world.work("export_closed_weeks", str(cutoff))
+        columns = pa.schema({"item_id": pa.string(), "horizon_weeks": pa.int32()})
+        pq.write_table(pa.Table.from_pylist(self.world.closed_weeks, columns), to)
+        return len(self.world.closed_weeks)
 
     def publish(self) -> Path:
         self.world.work("publish")

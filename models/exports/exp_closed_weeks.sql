@@ -1,0 +1,44 @@
+{{ config(materialized='view') }}
+
+with
+
+series as (
+
+    select * from {{ ref('exp_series') }}
+    where treatment <> 'ended'
+
+),
+
+statements as (
+
+    select * from {{ ref('exp_statements') }}
+
+),
+
+spine as (
+
+    select * from {{ ref('int_week__spine') }}
+
+),
+
+final as (
+
+    select distinct
+        series.cutoff_date,
+        series.item_id,
+        cast(spine.week_idx - series.cutoff_week_idx as integer) as horizon_weeks
+
+    from series
+    inner join statements
+        on
+            series.cutoff_date = statements.cutoff_date
+            and series.item_id = statements.item_id
+    inner join spine
+        on
+            series.cutoff_week_idx < spine.week_idx
+            and series.cutoff_week_idx + series.horizon_weeks >= spine.week_idx
+    where {{ is_closed_week('spine.week_end_date', 'statements.opened_on', 'statements.closed_on') }}
+
+)
+
+select * from final
