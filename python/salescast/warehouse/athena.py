@@ -44,7 +44,7 @@ from salescast.warehouse.landed import landed_series_sql, read_landed, sales_bou
 from salescast.warehouse.trained_columns import category_column, category_match, feature_column
 
 _INCREMENTAL = "config.materialized:incremental"
-# Every test of an incremental model, also one that reads others: it is the last of the phases to run.
+# Also tests that read other models beside: all is there in the last of the phases.
 _WITH_ALL_TESTS = ("--indirect-selection", "eager")
 _CHUNK = 1 << 20
 
