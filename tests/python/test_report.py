@@ -50,12 +50,12 @@ create table {s}_reports.rpt_forecast_latest (level varchar, item_id varchar, we
     store_id varchar, department_id varchar, actual double, mean double, p10 double, p50 double,
     p90 double, naive_p50 double, run_id varchar,
     cutoff_date date, horizon_weeks integer, is_forecast boolean,
-    model_id varchar);
+    model_id varchar, p50_without_actual double, actual_without_forecast double);
 create table {s}_reports.rpt_forecast_accuracy (kind varchar, model_id varchar, cutoff_date date,
     level varchar, horizon_band varchar, n_rows bigint, sum_abs_error double, sum_abs_actual double,
     sum_pinball_loss_p10 double, sum_pinball_loss_p50 double, sum_pinball_loss_p90 double,
     n_inside_p10_p90 bigint, n_with_band bigint, sum_error double, sum_naive_abs_error double,
-    sum_abs_error_with_naive double);
+    sum_abs_error_with_naive double, n_rows_without_actual bigint, sum_p50_without_actual double);
 create table {s}_reports.rpt_rejected_rows (table_name varchar, reason varchar, n_rows bigint,
     example_source_file varchar, example_source_row bigint, example_value varchar,
     n_open_rows bigint);

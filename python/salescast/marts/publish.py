@@ -66,6 +66,32 @@ def publish_marts(
         for schema, table in relations:
             path = f"{quoted_name(schema)}.{quoted_name(table)}"
             connection.execute(f"create table published.{path} as from warehouse.{path}")
+        _copy_comments(connection, schemas)
+
+
+def _copy_comments(connection: duckdb.DuckDBPyConnection, schemas: Sequence[str]) -> None:
+    """Give the published tables the descriptions that dbt has left on the warehouse's."""
+    rows = connection.execute(
+        """
+        select schema_name, table_name, null as column_name, comment from duckdb_tables()
+        where database_name = 'warehouse' and comment is not null
+        union all
+        select schema_name, view_name, null, comment from duckdb_views()
+        where database_name = 'warehouse' and comment is not null
+        union all
+        select schema_name, table_name, column_name, comment from duckdb_columns()
+        where database_name = 'warehouse' and comment is not null
+        """
+    ).fetchall()
+    connection.execute("begin")
+    for schema, table, column, comment in rows:
+        if schema in schemas:
+            names = [quoted_name(name) for name in (schema, table, column) if name is not None]
+            kind = "table" if column is None else "column"
+            connection.execute(
+                f"comment on {kind} published.{'.'.join(names)} is {quoted_text(comment)}"
+            )
+    connection.execute("commit")
 
 
 def publish_files(tables: Sequence[UnloadedTable], marts: Path, *, config: dict[str, Any]) -> None:

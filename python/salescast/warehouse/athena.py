@@ -44,6 +44,8 @@ from salescast.warehouse.landed import landed_series_sql, read_landed, sales_bou
 from salescast.warehouse.trained_columns import category_column, category_match, feature_column
 
 _INCREMENTAL = "config.materialized:incremental"
+# Also tests that read other models beside: all is there in the last of the phases.
+_WITH_ALL_TESTS = ("--indirect-selection", "eager")
 _CHUNK = 1 << 20
 
 
@@ -79,9 +81,9 @@ class AthenaWarehouse:
     def build(self, selector: str | None, *, full_refresh: bool = False) -> BuildResult:
         """Run the models, seeds and tests of a selector, or all of them.
 
-        Unit tests are left out: they run on DuckDB. A full refresh builds what incremental models
-        are made from, then those from nothing, then what follows from them, so that no table is
-        dropped before it is built again.
+        Unit tests are left out: no data can change what they say. A full refresh builds what
+        incremental models are made from, then those from nothing, then what follows from them, so
+        that no table is dropped before it is built again.
 
         Raises:
             RunError: A model or an error-severity test failed; names each with its message.
@@ -93,14 +95,19 @@ class AthenaWarehouse:
         if not full_refresh or selector == "pre_predict":
             return self._build(selector or "everything", selection)
         phases = [
-            self._build("what facts are made from", selection or ["--exclude", f"{_INCREMENTAL}+"]),
+            self._build(
+                "what facts are made from",
+                selection or ["--exclude", f"{_INCREMENTAL}+", *_WITH_ALL_TESTS],
+            ),
             # Their tests come with the next phase, when what they are compared with is new too.
             self._build(
                 "facts from nothing",
                 ["--select", _INCREMENTAL, "--exclude-resource-type", "test"],
                 full_refresh=True,
             ),
-            self._build("what follows from facts", ["--select", f"{_INCREMENTAL}+"]),
+            self._build(
+                "what follows from facts", ["--select", f"{_INCREMENTAL}+", *_WITH_ALL_TESTS]
+            ),
         ]
         return BuildResult(
             seconds=sum(phase.seconds for phase in phases),

@@ -31,6 +31,7 @@ IN_CI = "is what CI runs itself, or what makes the environment"
 DOCKER = "needs Docker; without it: tests/python/container/{}"
 ATHENA_WEEK = ON_AWS.format("on_athena/test_week.py")
 SAGEMAKER_WEEK = ON_AWS.format("on_sagemaker/test_week.py")
+PARTS = "test_parts_of_the_project.py"
 
 NOT_RUN = [
     (README, "git clone <this repository>", IN_CI),
@@ -42,6 +43,8 @@ NOT_RUN = [
     ("CONTRIBUTING.md", "make ", IN_CI),
     ("docs/athena.md", "export SALESCAST_TARGET=athena", ATHENA_WEEK),
     ("docs/athena.md", "python -m local_aws up", "starts Trino; so does on_athena/conftest.py"),
+    ("docs/dbt.md", "dbt build", "is run by `make dbt`, on_athena/test_bare_build.py and " + PARTS),
+    ("docs/dbt.md", "export SALESCAST_SCHEMA=change", "is run by " + PARTS),
     ("docs/sagemaker.md", "export SALESCAST_FORECASTER=sagemaker", SAGEMAKER_WEEK),
     ("docs/sagemaker.md", "python -m local_aws up", "starts a stack; so does on_sagemaker"),
     ("packages/local-aws/README.md", "python -m local_aws up", "is run by on_athena/test_stack.py"),
