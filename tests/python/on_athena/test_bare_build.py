@@ -14,15 +14,10 @@ from support.warehouse import Athena
 # Whatever the shell says, all kinds of nodes.
 ALL_KINDS = {"DBT_RESOURCE_TYPES": "model seed test unit_test"}
 
-LEFT = "test_the_user_overrules_the_rule__dbt_tmp"
-
 
 @pytest.mark.timeout(1800)
 def test_a_bare_build_passes_on_an_empty_home(stack: Stack, tmp_path: Path) -> None:
     athena = Athena(stack, "bare", tmp_path, variables=ALL_KINDS)
-    # Left by a build that was killed in this unit test.
-    athena.run("create schema if not exists bare_exports")
-    athena.run(f'create table "bare_exports"."{LEFT}" as select 1 as n')
     athena.build()
 
     target = tmp_path / "target"
