@@ -120,8 +120,8 @@ def test_a_new_column_of_a_fact_and_of_the_lake(built_shop: Shop, tmp_path: Path
     source = "models/staging/_lake__sources.yml"
     changes = {
         "models/marts/forecast/fct_forecast_vs_actual.sql": (
-            "        treatment\n\n    from changed",
-            "        treatment,\n        1e0 as trial\n\n    from changed",
+            "        inputs_digest\n\n    from compared",
+            "        inputs_digest,\n        1e0 as trial\n\n    from compared",
         ),
         "models/marts/forecast/_forecast_marts__models.yml": (
             "  - name: fct_forecast_aggregate\n",
