@@ -8,6 +8,7 @@
 ) }}
 
 -- They are merged, not appended: of two writers on Athena one fails instead of doubling rows.
+-- What tests of the facts read beside them: depends_on: {{ ref('stg_forecasts__checked_runs') }}
 
 with
 
