@@ -74,8 +74,12 @@ def main() -> int:
             if node.resource_type == "model" and node.config.materialized == "incremental"
         }
         _compile(project, later, ["--select", _INCREMENTAL], tables=facts)
+        # The statement of dbt's own test is not ours to style; the local Athena runs it.
         files = [
-            path for build in (first, later) for path in sorted(build.glob("compiled/**/*.sql"))
+            path
+            for build in (first, later)
+            for path in sorted(build.glob("compiled/**/*.sql"))
+            if not path.name.startswith("relationships_")
         ]
         with ProcessPoolExecutor() as pool:
             faults = [fault for found in pool.map(_check, files, chunksize=4) for fault in found]
