@@ -19,10 +19,10 @@ BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
 def refusal(tmp_path: Path, text: str) -> UserError:
     path = tmp_path / "m.yml"
     path.write_text(text, encoding="utf-8")
-    begun = time.monotonic()
+    begun = time.process_time()
     with pytest.raises(UserError) as caught:
         load_mapping(path, tmp_path)
-    assert time.monotonic() - begun < 5
+    assert time.process_time() - begun < 5
     assert len(str(caught.value)) < 2000
     assert str(path) in str(caught.value.where)
     assert caught.value.fix
