@@ -24,7 +24,10 @@ RESULT = ROOT / "benchmarks" / "results" / "test_long.json"
 SUITES = {
     "athena": ["tests/python/on_athena/test_builds.py", "tests/python/on_athena/test_equality.py"],
     "sagemaker": ["tests/python/on_sagemaker"],
-    "properties": ["tests/python/test_contract_properties.py"],
+    "properties": [
+        "tests/python/test_contract_properties.py",
+        "tests/python/test_incremental_marts.py",
+    ],
     # `make test` leaves it out where its folder is as it was.
     "local-aws": ["packages/local-aws/tests"],
 }
