@@ -10,6 +10,7 @@
 -- They are merged, not appended: of two writers on Athena one fails instead of doubling rows.
 -- What tests of the facts read beside them: depends_on: {{ ref('stg_forecasts__checked_runs') }}
 
+{% set made = this if is_incremental() and has_column(this, 'is_current') else none -%}
 with
 
 forecasts as (
@@ -30,38 +31,9 @@ runs as (
 
 ),
 
-{% if is_incremental() and has_column(this, 'is_current') -%}
-    known_runs as (
+-- New runs, and those that became the record of their cutoff or are it no longer.
+{{ due_rows('due_runs', 'runs', ['run_id', 'kind', 'is_current', 'is_champion'], made) }},
 
-        select distinct
-            run_id,
-            is_current
-
-        from {{ this }}
-
-    ),
-
-    -- New runs, and those that became the record of their cutoff or are it no longer.
-    chosen_runs as (
-
-        select runs.*
-        from runs
-        left join known_runs
-            on
-                runs.run_id = known_runs.run_id
-                and runs.is_current = known_runs.is_current
-        where known_runs.run_id is null
-
-    ),
-
-{% else -%}
-    chosen_runs as (
-
-        select * from runs
-
-    ),
-
-{% endif -%}
 -- Runs of earlier versions have landed without keys.
 final as (
 
@@ -74,16 +46,16 @@ final as (
         forecasts.horizon_weeks,
         forecasts.mean,
         {{ quantile_columns('forecasts') }},
-        chosen_runs.batch_id,
-        chosen_runs.kind,
-        chosen_runs.is_current,
-        chosen_runs.is_champion,
+        due_runs.batch_id,
+        due_runs.kind,
+        due_runs.is_current,
+        due_runs.is_champion,
         coalesce(forecasts.store_id, series.store_id) as store_id,
         coalesce(forecasts.department_id, series.department_id) as department_id,
         forecasts.treatment
 
     from forecasts
-    inner join chosen_runs on forecasts.run_id = chosen_runs.run_id
+    inner join due_runs on forecasts.run_id = due_runs.run_id
     left join series on forecasts.item_id = series.item_id
 
 )

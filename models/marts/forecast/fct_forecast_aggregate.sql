@@ -6,6 +6,7 @@
     on_schema_change='append_new_columns'
 ) }}
 
+{% set made = this if is_incremental() and has_column(this, 'is_current') else none -%}
 with
 
 forecasts as (
@@ -26,38 +27,9 @@ levels as (
 
 ),
 
-{% if is_incremental() and has_column(this, 'is_current') -%}
-    known_runs as (
+-- New runs, and those that became the record of their cutoff or are it no longer.
+{{ due_rows('due_runs', 'runs', ['run_id', 'kind', 'is_current', 'is_champion'], made) }},
 
-        select distinct
-            run_id,
-            is_current
-
-        from {{ this }}
-
-    ),
-
-    -- New runs, and those that became the record of their cutoff or are it no longer.
-    due_runs as (
-
-        select runs.run_id
-        from runs
-        left join known_runs
-            on
-                runs.run_id = known_runs.run_id
-                and runs.is_current = known_runs.is_current
-        where known_runs.run_id is null
-
-    ),
-
-{% else -%}
-    due_runs as (
-
-        select run_id from runs
-
-    ),
-
-{% endif -%}
 located as (
 
     select

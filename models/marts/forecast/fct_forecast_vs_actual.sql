@@ -12,6 +12,7 @@
     post_hook="{{ delete_outdated_rows(ref('dim_forecast_run_week'), ref('dim_week'), 'inputs_digest') }}"
 ) }}
 
+{% set made = this if is_incremental() and has_column(this, 'inputs_digest') else none -%}
 with
 
 run_weeks as (
@@ -38,40 +39,9 @@ naive_errors as (
 
 ),
 
-{% if is_incremental() and has_column(this, 'inputs_digest') -%}
-    existing as (
+-- New runs and weeks, and those whose sales, weights, history or standing have changed since.
+{{ due_rows('due_weeks', 'run_weeks', ['run_id', 'week_end_date', 'inputs_digest'], made) }},
 
-        select distinct
-            run_id,
-            week_end_date,
-            inputs_digest
-
-        from {{ this }}
-
-    ),
-
-    -- New runs and weeks, and those whose sales, weights, history or standing have changed since.
-    due_weeks as (
-
-        select run_weeks.*
-        from run_weeks
-        left join existing
-            on
-                run_weeks.run_id = existing.run_id
-                and run_weeks.week_end_date = existing.week_end_date
-                and run_weeks.inputs_digest = existing.inputs_digest
-        where existing.run_id is null
-
-    ),
-
-{% else -%}
-    due_weeks as (
-
-        select * from run_weeks
-
-    ),
-
-{% endif -%}
 due_naive_weeks as (
 
     select distinct

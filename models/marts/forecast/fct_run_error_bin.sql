@@ -7,9 +7,10 @@
     post_hook="{{ delete_outdated_rows(ref('dim_forecast_run_week'), ref('dim_week'), 'inputs_digest', 'run_inputs_digest') }}"
 ) }}
 
+{% set made = this if is_incremental() and has_column(this, 'inputs_digest') else none -%}
 with
 
-run_weeks as (
+run_inputs as (
 
     select distinct
         run_id,
@@ -26,37 +27,8 @@ compared as (
 
 ),
 
-{% if is_incremental() -%}
-    existing as (
+{{ due_rows('due_runs', 'run_inputs', ['run_id', 'inputs_digest'], made) }},
 
-        select distinct
-            run_id,
-            inputs_digest
-
-        from {{ this }}
-
-    ),
-
-    due_runs as (
-
-        select run_weeks.*
-        from run_weeks
-        left join existing
-            on
-                run_weeks.run_id = existing.run_id
-                and run_weeks.inputs_digest = existing.inputs_digest
-        where existing.run_id is null
-
-    ),
-
-{% else -%}
-    due_runs as (
-
-        select * from run_weeks
-
-    ),
-
-{% endif -%}
 relative_errors as (
 
     select

@@ -209,7 +209,8 @@ def test_days_and_months_that_would_be_swapped_are_refused(shop: Shop) -> None:
 
 def test_dates_that_fit_two_formats_are_told_as_such(shop: Shop) -> None:
     shop.put(rows("01/02/2026", "03/04/2026"))
-    shop.refused(mapping(), "'%d/%m/%Y'", "'%m/%d/%Y'", "fit both")
+    text = shop.refused(mapping(), "'%d/%m/%Y'", "'%m/%d/%Y'")
+    assert "fit both" in text
 
 
 @pytest.mark.parametrize("grain", ["daily", "weekly"])
@@ -233,7 +234,8 @@ def test_monthly_data_are_refused(shop: Shop, dates: list[date], word: str, grai
 def test_months_in_files_of_their_own_are_refused(shop: Shop) -> None:
     for month in range(1, 7):
         shop.put(rows(f"2026-0{month}-01"), f"sales{month}.csv")
-    shop.refused(mapping(grain="weekly"), "monthly data cannot be forecast by week")
+    text = shop.refused(mapping(grain="weekly"))
+    assert "monthly data cannot be forecast by week" in text
 
 
 @pytest.mark.parametrize(
@@ -256,7 +258,5 @@ def test_other_gaps_are_no_months(shop: Shop, dates: list[date]) -> None:
 def test_days_that_were_read_as_months_are_told_so(shop: Shop) -> None:
     lines = "".join(f"s,d,11.{day:02}.2026,5\n" for day in range(5, 12))
     shop.put("store,department,date,sales\n" + lines)
-    shop.refused(
-        mapping(date_format="%d.%m.%Y"),
-        "if they are days of November, day and month are swapped under date_format",
-    )
+    text = shop.refused(mapping(date_format="%d.%m.%Y"))
+    assert "if they are days of November, day and month are swapped under date_format" in text

@@ -55,7 +55,10 @@ create table dim_forecast_run_week as
 def report() -> duckdb.DuckDBPyConnection:
     """Hand-made facts, and `report` as the model's own SQL makes it of them."""
     environment = Environment()
-    divide = (REPOSITORY / "macros/metrics/safe_divide.sql").read_text()
+    macros = "".join(
+        (REPOSITORY / f"macros/metrics/{name}.sql").read_text()
+        for name in ("safe_divide", "due_rows")
+    )
     connection = duckdb.connect()
     connection.execute(FACTS)
     for table, model in (
@@ -63,7 +66,7 @@ def report() -> duckdb.DuckDBPyConnection:
         ("report", "reports/rpt_forecast_accuracy"),
     ):
         text = (REPOSITORY / f"models/{model}.sql").read_text()
-        sql = environment.from_string(divide + text).render(
+        sql = environment.from_string(macros + text).render(
             ref=lambda name: name, config=lambda **_: "", is_incremental=lambda: False
         )
         connection.execute(f"create table {table} as {sql}")
