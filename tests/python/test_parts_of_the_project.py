@@ -20,6 +20,8 @@ BUILT = ("rpt_forecast_accuracy", "dim_forecast_run", "dim_store", "rpt_loads")
 """One of each kind: over all layers, read by tests of other models, of the sales, of the loads."""
 WITH_UNIT_TESTS, NO_UNIT_TESTS = BUILT[0], ("--exclude-resource-type", "unit_test")
 """Of what all others are made from too; they take as long as all the rest."""
+WEEK = ("pre_predict", "post_predict")
+"""Selectors of the two builds of `salescast run`."""
 PUBLIC = sorted(
     path.stem for layer in ("marts", "reports") for path in (MODELS / layer).rglob("*.sql")
 )
@@ -49,6 +51,10 @@ def listed(selected: str) -> tuple[str, ...]:
     return ("ls", "--resource-type", "test", "--select", selected)
 
 
+def listed_in_a_week(selector: str) -> tuple[str, ...]:
+    return ("ls", "--resource-type", "test", "--selector", selector)
+
+
 def with_upstream(model: str) -> tuple[str, ...]:
     left_out = () if model == WITH_UNIT_TESTS else NO_UNIT_TESTS
     return ("build", "--select", f"+{model}", *left_out)
@@ -64,6 +70,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     folder = tmp_path_factory.mktemp("dbt")
     target, home = folder / "target", folder / "home"
     commands = [listed(name) for model in PUBLIC for name in (model, f"+{model}")]
+    commands += [listed_in_a_week(selector) for selector in WEEK]
     for model in BUILT:
         commands += [("fresh",), with_upstream(model)]
     commands += [("fresh",), ALL_EMPTY, *(("build", "--select", model) for model in BUILT)]
@@ -88,6 +95,12 @@ def test_selected_tests_read_only_what_is_selected_or_comes_before(project: Proj
             assert not missing, name
             own = [test for test in tests if f".key_is_unique_{model}_" in test]
             assert len(own) == 1, name
+
+
+def test_each_test_of_data_is_in_one_of_the_builds_of_a_week(project: Project) -> None:
+    before, after = (project.answers[listed_in_a_week(selector)].listed for selector in WEEK)
+    tests = [name for name in project.nodes if name.startswith("test.")]
+    assert sorted(before + after) == sorted(tests)
 
 
 @pytest.mark.parametrize("model", BUILT)
