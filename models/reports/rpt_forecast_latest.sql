@@ -173,6 +173,8 @@ forecasts as (
         'store-department' as level,
         all_forecasts.run_id,
         all_forecasts.item_id,
+        all_forecasts.store_id,
+        all_forecasts.department_id,
         all_forecasts.week_end_date,
         all_forecasts.horizon_weeks,
         all_forecasts.mean,
@@ -187,6 +189,8 @@ forecasts as (
         all_forecast_aggregates.level,
         all_forecast_aggregates.run_id,
         all_forecast_aggregates.item_id,
+        all_forecast_aggregates.store_id,
+        all_forecast_aggregates.department_id,
         all_forecast_aggregates.week_end_date,
         all_forecast_aggregates.horizon_weeks,
         all_forecast_aggregates.mean,
@@ -207,18 +211,6 @@ compared_aggregates as (
 
 ),
 
-keys as (
-
-    select distinct
-        level,
-        item_id,
-        store_id,
-        department_id
-
-    from actuals
-
-),
-
 -- A total is shown beside a forecast of the same series; what one of them has alone stands beside.
 forecast_rows as (
 
@@ -226,8 +218,8 @@ forecast_rows as (
         forecasts.level,
         forecasts.item_id,
         forecasts.week_end_date,
-        keys.store_id,
-        keys.department_id,
+        forecasts.store_id,
+        forecasts.department_id,
         case
             when compared_aggregates.run_id is null or actuals.actual is null then actuals.actual
             else compared_aggregates.actual
@@ -255,10 +247,6 @@ forecast_rows as (
             and forecasts.level = naive.level
             and forecasts.item_id = naive.item_id
             and forecasts.week_end_date = naive.week_end_date
-    left join keys
-        on
-            forecasts.level = keys.level
-            and forecasts.item_id = keys.item_id
     left join actuals
         on
             forecasts.level = actuals.level

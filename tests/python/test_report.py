@@ -32,7 +32,7 @@ create table {s}_marts.fct_forecast_vs_actual (run_id varchar, item_id varchar, 
     model_id varchar, cutoff_date date, horizon_weeks integer, mean double, p10 double, p50 double,
     p90 double, actual double, abs_error double, squared_error double, abs_actual double,
     week_weight double, pinball_loss_p10 double, pinball_loss_p50 double, pinball_loss_p90 double,
-    n_inside_p10_p90 integer, naive_abs_error double);
+    n_inside_p10_p90 integer, naive_abs_error double, store_id varchar);
 create table {s}_marts.dim_week (week_end_date date, year_number integer, week_of_year integer,
     is_holiday_week boolean, week_weight double, events varchar);
 create table {s}_marts.dim_series (item_id varchar, store_id varchar, department_id varchar,
@@ -136,7 +136,8 @@ select $run_id || '-' || model_id as run_id, f.item_id, week_end_date, model_id,
     greatest(0.9 * (sales - p90), 0.1 * (p90 - sales)) as pinball_loss_p90,
     cast(sales between p10 and p90 as integer) as n_inside_p10_p90,
     any_value(abs(sales - p50)) filter (where model_id = 'snaive_52')
-        over (partition by f.item_id, week_end_date) as naive_abs_error
+        over (partition by f.item_id, week_end_date) as naive_abs_error,
+    f.store_id
 from forecast as f join {s}_marts.fct_weekly_sales as a using (item_id, week_end_date);
 """
 
@@ -364,7 +365,7 @@ def ratio_of(marts: Marts, by: str, runs: str) -> list[tuple[Any, ...]]:
     return marts.sql(
         f"""
         select {by}, sum(abs_error) / sum(abs_actual)
-        from {{s}}_marts.fct_forecast_vs_actual join {{s}}_marts.dim_series using (item_id)
+        from {{s}}_marts.fct_forecast_vs_actual
         where model_id = 'deepar' and run_id similar to '{runs}-deepar' group by 1 order by 1
         """
     )
@@ -553,11 +554,16 @@ def test_stores_show_wape_and_forecast(built: Marts, page: Page) -> None:
     for store_id, wape in built.sql(
         """
         select store_id, sum(abs_error) / sum(abs_actual) from {s}_marts.fct_forecast_vs_actual
-        join {s}_marts.dim_series using (item_id) where model_id = 'deepar' group by all
+        where model_id = 'deepar' group by all
         """
     ):
         row = next(part for part in source.split("<tr") if f'"store">{store_id}</td>' in part)
         assert f"{wape:.1%}" in row
+
+
+def test_a_store_whose_sales_are_gone_keeps_its_forecast(marts: Marts) -> None:
+    marts.sql("delete from {s}_marts.dim_series where store_id = 'S1'")
+    assert '"store">S1</td>' in marts.report().source
 
 
 def test_rejected_rows_and_batches_are_listed(page: Page) -> None:

@@ -24,6 +24,7 @@ stated as (
     select
         store_id,
         '' as department_id,
+        is_rebuild,
         opened_on,
         closed_on,
         false as is_still_sold
@@ -34,6 +35,7 @@ stated as (
     select
         store_id,
         department_id,
+        false as is_rebuild,
         cast(null as date) as opened_on,
         case when department_id <> '' then closed_on end as closed_on,
         is_still_sold
@@ -53,7 +55,7 @@ scoped as (
     {% for scope, key in scopes.items() -%}
         select
             series.item_id,
-            '{{ scope }}' as said_of,
+            case when stated.is_rebuild then 'rebuild' else '{{ scope }}' end as said_of,
             stated.opened_on,
             stated.closed_on,
             stated.is_still_sold

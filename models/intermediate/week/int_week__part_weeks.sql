@@ -124,7 +124,32 @@ extents as (
 
 ),
 
--- Stores that reported at least four in five of their last eight weeks, and then no more.
+reopened as (
+
+    select
+        store_id,
+        max(opened_on) as opened_on
+
+    from openings
+    where is_rebuild
+    group by 1
+
+),
+
+closed_weeks as (
+
+    select distinct
+        openings.store_id,
+        spine.week_end_date
+
+    from openings
+    inner join spine on spine.is_complete
+    where {{ is_closed_week('spine.week_end_date', 'openings.opened_on', 'openings.closed_on') }}
+
+),
+
+-- Stores that reported at least four in five of their last eight weeks, and then no more. One that opened again is
+-- waited for from then on.
 silent_stores as (
 
     select
@@ -140,9 +165,10 @@ silent_stores as (
         on
             extents.store_id = reported_weeks.store_id
             and reported_weeks.week_end_date > {{ add_weeks('extents.last_week_end_date', -8) }}
+    left join reopened on extents.store_id = reopened.store_id
     where
         extents.last_week_end_date < bounds.newest_week_end_date
-        and extents.last_week_end_date
+        and greatest(extents.last_week_end_date, coalesce(reopened.opened_on, extents.last_week_end_date))
         >= {{ add_weeks('bounds.newest_week_end_date', '-' ~ var('least_silence_weeks')) }}
     group by 1, 2, 3, 4
 
@@ -161,12 +187,15 @@ silent_weeks as (
         on
             silent_stores.last_week_end_date < spine.week_end_date
             and spine.is_complete
-    left join openings on silent_stores.store_id = openings.store_id
+    left join closed_weeks
+        on
+            silent_stores.store_id = closed_weeks.store_id
+            and spine.week_end_date = closed_weeks.week_end_date
     where
         10 * silent_stores.n_reported_weeks >= 8 * least(
             8, 1 + date_diff('day', silent_stores.first_week_end_date, silent_stores.last_week_end_date) / 7
         )
-        and not {{ is_closed_week('spine.week_end_date', 'openings.opened_on', 'openings.closed_on') }}
+        and closed_weeks.store_id is null
 
 ),
 

@@ -79,6 +79,21 @@ week_days as (
 
 ),
 
+closed_days as (
+
+    select distinct
+        week_days.store_id,
+        week_days.sales_date
+
+    from week_days
+    inner join openings on week_days.store_id = openings.store_id
+    where
+        {{ is_closed(
+            'week_days.sales_date', 'week_days.sales_date', 'openings.opened_on', 'openings.closed_on'
+        ) }}
+
+),
+
 located_days as (
 
     select
@@ -89,10 +104,7 @@ located_days as (
             when week_days.sales_date > extents.last_sales_date then 'after'
             else 'within'
         end as place,
-        holidays.event_date is not null
-        or {{ is_closed(
-            'week_days.sales_date', 'week_days.sales_date', 'openings.opened_on', 'openings.closed_on'
-        ) }} as is_excused
+        holidays.event_date is not null or closed_days.store_id is not null as is_excused
 
     from week_days
     inner join extents on week_days.store_id = extents.store_id
@@ -101,7 +113,10 @@ located_days as (
             week_days.store_id = reported_days.store_id
             and week_days.sales_date = reported_days.sales_date
     left join holidays on week_days.sales_date = holidays.event_date
-    left join openings on week_days.store_id = openings.store_id
+    left join closed_days
+        on
+            week_days.store_id = closed_days.store_id
+            and week_days.sales_date = closed_days.sales_date
 
 ),
 

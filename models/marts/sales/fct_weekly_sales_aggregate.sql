@@ -23,16 +23,16 @@ with_usual as (
 
     select
         *,
-        avg(case when not coalesce(is_closed_week, false) then sales end) over (
-            partition by item_id order by week_end_date
+        avg(sales) over (
+            partition by item_id, coalesce(is_closed_week, false) order by week_end_date
             rows between {{ var('least_silence_weeks') }} preceding and 1 preceding
         ) as usual_sales,
-        count(case when not coalesce(is_closed_week, false) then sales end) over (
-            partition by item_id order by week_end_date
+        count(sales) over (
+            partition by item_id, coalesce(is_closed_week, false) order by week_end_date
             rows between {{ var('least_silence_weeks') }} preceding and 1 preceding
         ) as n_known,
-        count(case when not coalesce(is_closed_week, false) then 1 end) over (
-            partition by item_id order by week_end_date
+        count(*) over (
+            partition by item_id, coalesce(is_closed_week, false) order by week_end_date
             rows between {{ var('least_silence_weeks') }} preceding and 1 preceding
         ) as n_weeks
 

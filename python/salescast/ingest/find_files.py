@@ -156,5 +156,6 @@ def _check_sales_present(
         f"no file matches the sales pattern of mapping {mapping.name}: {patterns}",
         where=f"{source}; found: {shown or 'nothing'}",
         fix=f"name the file so, change tables.sales.file in {mapping.path}, or give --mapping"
+        + ("; or name one file of another table by its path" if tables else "")
         + (f"; {_how_below(below, mapping)}" if below else ""),
     )

@@ -37,23 +37,28 @@ def stores_table(source: Marts, scope: Scope | None, newest_week: date | None) -
             group by l.store_id
         ),
         sums as (
-            select s.store_id, {fact_sums("wape", "value_added")}
+            select f.store_id, {fact_sums("wape", "value_added")}
             from {{marts}}.fct_forecast_vs_actual as f
             join {{marts}}.dim_forecast_run as r using (run_id)
-            join {{marts}}.dim_series as s using (item_id)
             where r.is_current and f.model_id = $model_id and f.actual is not null
                 and r.kind = $kind and list_contains($cutoffs::date[], r.cutoff_date)
-            group by s.store_id
+            group by f.store_id
         ),
         judged as (
             select store_id, {measure_columns("wape", "value_added")} from sums
         ),
         stores as (
             select store_id, count(*) as n_series from {{marts}}.dim_series group by store_id
+        ),
+        shown as (
+            select store_id from ahead
+            union
+            select store_id from judged
         )
         select store_id, stores.n_series, t.store_type, t.region, forecast, change, wape,
             value_added
-        from stores
+        from shown
+        left join stores using (store_id)
         left join {{marts}}.dim_store as t using (store_id)
         left join ahead using (store_id)
         left join judged using (store_id)
