@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.home import Home
+from support.home import REPOSITORY, Home
 from support.sources import WEEK, amount, weeks, write_csv, write_mapping
 
 HEADER = ("store", "department", "date", "sales")
@@ -31,7 +31,9 @@ def test_an_empty_home_builds_and_publishes_empty_marts(empty: Home) -> None:
         "select table_schema || '.' || table_name from information_schema.tables"
         " where table_schema in ('shop_marts', 'shop_reports')"
     )
-    assert len(names) == 24
+    folders = [REPOSITORY / "models" / folder for folder in ("marts", "reports")]
+    models = {path.stem for folder in folders for path in folder.rglob("*.sql")}
+    assert {name.partition(".")[2] for (name,) in names} == models
     for (name,) in names:
         assert empty.marts(f"select count(*) from {name}") == [(0,)], name
 
