@@ -1,17 +1,17 @@
 {#
     For a post-hook: takes back the rows of an incremental model whose digest its inputs do not give any more.
 
-    Rows of weeks that a retracted load had made complete go with it. Without any
-    complete week nothing is taken back: a lake that was lost is no reason.
+    Rows of weeks that a retracted load had made complete go with it, and all rows
+    once every load of sales is retracted. A lake without loads is no reason: it
+    may have been lost.
 
     inputs: relation with the digests that hold.
-    weeks: dim_week.
-    column: digest of a row of the model.
-    inputs_column: its name in the inputs; default the same.
+    loads: stg_retail__loads.
+    column: digest of a row, by one name in the model and in the inputs.
 #}
-{% macro delete_outdated_rows(inputs, weeks, column, inputs_column=none) -%}
+{% macro delete_outdated_rows(inputs, loads, column) -%}
     delete from {{ this }}
     where
-        {{ column }} not in (select {{ inputs_column or column }} from {{ inputs }})
-        and exists (select 1 from {{ weeks }} where is_complete)
+        ({{ column }} is null or {{ column }} not in (select {{ column }} from {{ inputs }}))
+        and exists (select 1 from {{ loads }} where table_name = 'raw_sales')
 {%- endmacro %}

@@ -18,6 +18,12 @@ related_weekly as (
 
 ),
 
+closed_weeks as (
+
+    select * from {{ ref('int_features__closed_weeks') }}
+
+),
+
 spine as (
 
     select * from {{ ref('int_week__spine') }}
@@ -63,6 +69,12 @@ needed_weeks as (
             and needed.store_id = related_weekly.store_id
             and needed.department_id = related_weekly.department_id
             and spine.week_idx = related_weekly.week_idx
+    left join closed_weeks
+        on
+            needed.store_id = closed_weeks.store_id
+            and needed.department_id = closed_weeks.department_id
+            and spine.week_idx = closed_weeks.week_idx
+    where closed_weeks.store_id is null
 
 ),
 

@@ -1,5 +1,5 @@
 -- For each run: the landed rows are in fct_forecast, those of weeks that have passed in fct_forecast_vs_actual with
--- what sold, and each level of the aggregates adds up to them. Of older runs the newest week is looked at.
+-- what sold, no others, and each level of the aggregates adds up to them. Of older runs the newest week is looked at.
 with
 
 checked_runs as (
@@ -123,8 +123,8 @@ compared as (
     cross join newest_week
     left join checked_runs on compared.run_id = checked_runs.run_id
     where
-        compared.week_end_date = newest_week.week_end_date
-        or (checked_runs.run_id is not null and compared.week_end_date < newest_week.week_end_date)
+        checked_runs.run_id is not null
+        or compared.week_end_date >= coalesce(newest_week.week_end_date, date '0001-01-01')
     group by 1
 
 ),
@@ -163,8 +163,8 @@ compared_aggregates as (
     cross join newest_week
     left join checked_runs on aggregates.run_id = checked_runs.run_id
     where
-        aggregates.week_end_date = newest_week.week_end_date
-        or (checked_runs.run_id is not null and aggregates.week_end_date < newest_week.week_end_date)
+        checked_runs.run_id is not null
+        or aggregates.week_end_date >= coalesce(newest_week.week_end_date, date '0001-01-01')
     group by 1, 2
 
 ),

@@ -63,6 +63,27 @@ side_by_side as (
 
 ),
 
+-- Sales beside a forecast are those of the marts too.
+actual_faults as (
+
+    select
+        latest.item_id,
+        latest.week_end_date,
+        weekly_sales.sales as expected,
+        latest.actual as found_value
+
+    from latest
+    left join {{ ref('fct_weekly_sales') }} as weekly_sales
+        on
+            latest.item_id = weekly_sales.item_id
+            and latest.week_end_date = weekly_sales.week_end_date
+    where
+        latest.level = 'store-department'
+        and latest.is_forecast
+        and latest.actual is distinct from weekly_sales.sales
+
+),
+
 rows_of_series as (
 
     select
@@ -113,6 +134,15 @@ faults as (
         n_expected <> 1
         or n_found <> 1
         or expected is distinct from found_value
+    union all
+    select
+        'store-department' as level,
+        item_id,
+        week_end_date,
+        expected,
+        found_value
+
+    from actual_faults
     union all
     select
         levels.level,

@@ -24,6 +24,12 @@ spine as (
 
 ),
 
+closed_weeks as (
+
+    select * from {{ ref('int_features__closed_weeks') }}
+
+),
+
 chain_arrays as (
 
     select
@@ -59,7 +65,7 @@ related_weeks as (
         related_keys.department_id,
         related_keys.series_name,
         spine.week_idx,
-        spine.is_complete,
+        not spine.is_complete and closed_weeks.store_id is null as is_asked_for,
         round(related_weekly.series_value, 6) as feature_value
 
     from related_keys
@@ -70,6 +76,11 @@ related_weeks as (
             and related_keys.department_id = related_weekly.department_id
             and related_keys.series_name = related_weekly.series_name
             and spine.week_idx = related_weekly.week_idx
+    left join closed_weeks
+        on
+            related_keys.store_id = closed_weeks.store_id
+            and related_keys.department_id = closed_weeks.department_id
+            and spine.week_idx = closed_weeks.week_idx
 
 ),
 
@@ -84,7 +95,7 @@ with_last_known as (
 ),
 
 -- Every array starts at week 0 and ends with the spine, so that one position is one week in all of them. A model takes
--- no gaps: in a past week it reads the value before, and the target of that week is masked.
+-- no gaps: in a past week it reads the value before, and the target of that week is masked; those closed land as 0.
 related_arrays as (
 
     select
@@ -95,9 +106,8 @@ related_arrays as (
         register.feature_level,
         array_agg(
             case
-                when with_last_known.is_complete
-                    then coalesce(with_last_known.feature_value, with_last_known.last_known_value, 0e0)
-                else with_last_known.feature_value
+                when with_last_known.is_asked_for then with_last_known.feature_value
+                else coalesce(with_last_known.feature_value, with_last_known.last_known_value, 0e0)
             end
             order by with_last_known.week_idx
         ) as feature_values

@@ -9,7 +9,7 @@ sales_filled as (
 statements as (
 
     select * from {{ ref('int_sales__statements') }}
-    where opened_on > closed_on
+    where said_of = 'rebuild'
 
 ),
 

@@ -157,6 +157,7 @@ silent_stores as (
         extents.first_week_end_date,
         extents.last_week_end_date,
         extents.last_sales_date,
+        reopened.opened_on,
         count(*) as n_reported_weeks
 
     from extents
@@ -170,7 +171,7 @@ silent_stores as (
         extents.last_week_end_date < bounds.newest_week_end_date
         and greatest(extents.last_week_end_date, coalesce(reopened.opened_on, extents.last_week_end_date))
         >= {{ add_weeks('bounds.newest_week_end_date', '-' ~ var('least_silence_weeks')) }}
-    group by 1, 2, 3, 4
+    group by 1, 2, 3, 4, 5
 
 ),
 
@@ -187,6 +188,7 @@ silent_weeks as (
         on
             silent_stores.last_week_end_date < spine.week_end_date
             and spine.is_complete
+            and spine.week_end_date >= coalesce(silent_stores.opened_on, spine.week_end_date)
     left join closed_weeks
         on
             silent_stores.store_id = closed_weeks.store_id
@@ -199,19 +201,36 @@ silent_weeks as (
 
 ),
 
--- A store that was closed at this time of last year is closed again, not late.
+-- A store without a report at this time of last year is closed again, not late. What is said to have been closed is no
+-- sign: a rebuild does not come each year.
+season_weeks as (
+
+    select
+        store_id,
+        week_end_date
+
+    from reported_weeks
+    union distinct
+    select
+        store_id,
+        week_end_date
+
+    from closed_weeks
+
+),
+
 season_ago as (
 
     select
         silent_weeks.store_id,
         silent_weeks.week_end_date,
-        count(*) as n_reported_weeks
+        count(*) as n_weeks
 
     from silent_weeks
-    inner join reported_weeks
+    inner join season_weeks
         on
-            silent_weeks.store_id = reported_weeks.store_id
-            and reported_weeks.week_end_date
+            silent_weeks.store_id = season_weeks.store_id
+            and season_weeks.week_end_date
             between {{ add_weeks('silent_weeks.week_end_date', '-1 - ' ~ var('season_weeks')) }}
             and {{ add_weeks('silent_weeks.week_end_date', '1 - ' ~ var('season_weeks')) }}
     group by 1, 2
@@ -233,7 +252,7 @@ absent_weeks as (
     where
         silent_weeks.first_week_end_date
         > {{ add_weeks('silent_weeks.week_end_date', '-1 - ' ~ var('season_weeks')) }}
-        or season_ago.n_reported_weeks = 3
+        or season_ago.n_weeks = 3
 
 ),
 

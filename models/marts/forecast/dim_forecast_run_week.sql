@@ -136,21 +136,34 @@ digested as (
 
 ),
 
-final as (
+run_digests as (
 
     select
         run_id,
-        week_end_date,
-        cutoff_date,
-        cast(date_diff('day', cutoff_date, week_end_date) / 7 as integer) as horizon_weeks,
-        naive_run_id,
-        week_weight,
-        inputs_digest,
-        cast(
-            mod(sum(cast(inputs_digest as decimal(38, 0))) over (partition by run_id), 4611686018427387847) as bigint
-        ) as run_inputs_digest
+        {{ digest_of_digests('inputs_digest') }} as run_inputs_digest
 
     from digested
+    group by 1
+
+),
+
+final as (
+
+    select
+        digested.run_id,
+        digested.week_end_date,
+        digested.cutoff_date,
+        cast(date_diff('day', digested.cutoff_date, digested.week_end_date) / 7 as integer) as horizon_weeks,
+        digested.kind,
+        digested.is_current,
+        digested.is_champion,
+        digested.naive_run_id,
+        digested.week_weight,
+        digested.inputs_digest,
+        cast(run_digests.run_inputs_digest as bigint) as run_inputs_digest
+
+    from digested
+    inner join run_digests on digested.run_id = run_digests.run_id
 
 )
 

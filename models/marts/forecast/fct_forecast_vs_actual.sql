@@ -9,7 +9,7 @@
             {{ refuse_empty_source([ref('fct_forecast'), ref('fct_weekly_sales')]) }}
         {% endif %}
     """,
-    post_hook="{{ delete_outdated_rows(ref('dim_forecast_run_week'), ref('dim_week'), 'inputs_digest') }}"
+    post_hook="{{ delete_outdated_rows(ref('dim_forecast_run_week'), ref('stg_retail__loads'), 'inputs_digest') }}"
 ) }}
 
 {% set made = this if is_incremental() and has_column(this, 'inputs_digest') else none -%}
@@ -68,10 +68,25 @@ naive_forecasts as (
 
 ),
 
+-- Standing and digest are of one source, so that no build of a part can set them apart.
 passed as (
 
     select
-        forecasts.*,
+        forecasts.run_id,
+        forecasts.item_id,
+        forecasts.week_end_date,
+        forecasts.model_id,
+        forecasts.cutoff_date,
+        forecasts.horizon_weeks,
+        forecasts.mean,
+        {{ quantile_columns('forecasts') }},
+        forecasts.batch_id,
+        forecasts.store_id,
+        forecasts.department_id,
+        forecasts.treatment,
+        due_weeks.kind,
+        due_weeks.is_current,
+        due_weeks.is_champion,
         due_weeks.week_weight,
         due_weeks.naive_run_id,
         due_weeks.inputs_digest

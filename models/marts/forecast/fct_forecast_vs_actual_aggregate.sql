@@ -4,7 +4,7 @@
     unique_key=['run_id', 'level', 'item_id', 'week_end_date'],
     table_type='iceberg',
     on_schema_change='append_new_columns',
-    post_hook="{{ delete_outdated_rows(ref('dim_forecast_run_week'), ref('dim_week'), 'inputs_digest') }}"
+    post_hook="{{ delete_outdated_rows(ref('dim_forecast_run_week'), ref('stg_retail__loads'), 'inputs_digest') }}"
 ) }}
 
 {% set made = this if is_incremental() and has_column(this, 'inputs_digest') else none -%}
@@ -114,6 +114,7 @@ summed as (
         sum(mean) as mean,
         sum(p50) as p50,
         sum(actual) as actual,
+        sum(cast(actual as decimal(38, 6))) as exact_actual,
         max(week_weight) as week_weight,
         case when count(naive_p50) = count(actual) then sum(naive_p50) end as naive_p50,
         coalesce(sum(p50_without_actual), 0e0) as p50_without_actual
@@ -154,13 +155,14 @@ observed as (
         {{ aggregate_item_id('store_id', 'department_id') }} as item_id,
         week_end_date,
         count(*) as n_items,
-        sum(sales) as sales
+        sum(cast(sales as decimal(38, 6))) as exact_sales
 
     from located_sales
     group by 1, 2, 3
 
 ),
 
+-- What others sold is a difference: of decimals, since that of doubles is hardly ever 0.
 final as (
 
     select
@@ -198,7 +200,8 @@ final as (
         coalesce(observed.n_items, 0) as n_items_observed,
         named.p50_without_actual,
         case
-            when coalesce(observed.n_items, 0) > named.n_items then observed.sales - coalesce(named.actual, 0e0)
+            when coalesce(observed.n_items, 0) > named.n_items
+                then cast(observed.exact_sales - coalesce(named.exact_actual, 0) as double)
             else 0e0
         end as actual_without_forecast,
         named.inputs_digest

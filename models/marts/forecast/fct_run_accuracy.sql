@@ -4,17 +4,17 @@
     unique_key=['run_id', 'level', 'horizon_band'],
     table_type='iceberg',
     on_schema_change='append_new_columns',
-    post_hook="{{ delete_outdated_rows(ref('dim_forecast_run_week'), ref('dim_week'), 'inputs_digest', 'run_inputs_digest') }}"
+    post_hook="{{ delete_outdated_rows(ref('dim_forecast_run_week'), ref('stg_retail__loads'), 'run_inputs_digest') }}"
 ) }}
 
-{% set made = this if is_incremental() and has_column(this, 'inputs_digest') else none -%}
+{% set made = this if is_incremental() and has_column(this, 'run_inputs_digest') else none -%}
 with
 
 run_inputs as (
 
     select distinct
         run_id,
-        run_inputs_digest as inputs_digest
+        run_inputs_digest
 
     from {{ ref('dim_forecast_run_week') }}
 
@@ -32,7 +32,39 @@ compared_aggregates as (
 
 ),
 
-{{ due_rows('due_runs', 'run_inputs', ['run_id', 'inputs_digest'], made) }},
+{{ due_rows('due_runs', 'run_inputs', ['run_id', 'run_inputs_digest'], made) }},
+
+-- Sums are stamped with what they were made of, which a build of a part may have left behind.
+read_weeks as (
+
+    select
+        compared.run_id,
+        compared.week_end_date,
+        compared.inputs_digest
+
+    from compared
+    inner join due_runs on compared.run_id = due_runs.run_id
+    union distinct
+    select
+        compared_aggregates.run_id,
+        compared_aggregates.week_end_date,
+        compared_aggregates.inputs_digest
+
+    from compared_aggregates
+    inner join due_runs on compared_aggregates.run_id = due_runs.run_id
+
+),
+
+read_runs as (
+
+    select
+        run_id,
+        cast({{ digest_of_digests('inputs_digest') }} as bigint) as run_inputs_digest
+
+    from read_weeks
+    group by run_id
+
+),
 
 levels as (
 
@@ -61,7 +93,7 @@ banded as (
 
     select
         levels.*,
-        due_runs.inputs_digest,
+        read_runs.run_inputs_digest,
         case
             when levels.horizon_weeks <= 4 then '1-4'
             when levels.horizon_weeks <= 13 then '5-13'
@@ -71,7 +103,7 @@ banded as (
         {{ safe_divide('levels.abs_error', 'levels.seasonal_scale') }} as scaled_abs_error
 
     from levels
-    inner join due_runs on levels.run_id = due_runs.run_id
+    inner join read_runs on levels.run_id = read_runs.run_id
 
 ),
 
@@ -101,10 +133,10 @@ final as (
         sum(case when naive_abs_error is not null then abs_error end) as sum_abs_error_with_naive,
         sum(scaled_abs_error) as sum_scaled_abs_error,
         count(scaled_abs_error) as n_rows_with_scale,
-        inputs_digest
+        run_inputs_digest
 
     from banded
-    group by run_id, level, horizon_band, inputs_digest
+    group by run_id, level, horizon_band, run_inputs_digest
 
 )
 

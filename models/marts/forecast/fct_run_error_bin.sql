@@ -4,17 +4,17 @@
     unique_key=['run_id', 'error_bin'],
     table_type='iceberg',
     on_schema_change='append_new_columns',
-    post_hook="{{ delete_outdated_rows(ref('dim_forecast_run_week'), ref('dim_week'), 'inputs_digest', 'run_inputs_digest') }}"
+    post_hook="{{ delete_outdated_rows(ref('dim_forecast_run_week'), ref('stg_retail__loads'), 'run_inputs_digest') }}"
 ) }}
 
-{% set made = this if is_incremental() and has_column(this, 'inputs_digest') else none -%}
+{% set made = this if is_incremental() and has_column(this, 'run_inputs_digest') else none -%}
 with
 
 run_inputs as (
 
     select distinct
         run_id,
-        run_inputs_digest as inputs_digest
+        run_inputs_digest
 
     from {{ ref('dim_forecast_run_week') }}
 
@@ -23,11 +23,34 @@ run_inputs as (
 compared as (
 
     select * from {{ ref('fct_forecast_vs_actual') }}
-    where actual is not null
 
 ),
 
-{{ due_rows('due_runs', 'run_inputs', ['run_id', 'inputs_digest'], made) }},
+{{ due_rows('due_runs', 'run_inputs', ['run_id', 'run_inputs_digest'], made) }},
+
+-- Sums are stamped with what they were made of, which a build of a part may have left behind.
+read_weeks as (
+
+    select distinct
+        compared.run_id,
+        compared.week_end_date,
+        compared.inputs_digest
+
+    from compared
+    inner join due_runs on compared.run_id = due_runs.run_id
+
+),
+
+read_runs as (
+
+    select
+        run_id,
+        cast({{ digest_of_digests('inputs_digest') }} as bigint) as run_inputs_digest
+
+    from read_weeks
+    group by run_id
+
+),
 
 relative_errors as (
 
@@ -37,10 +60,11 @@ relative_errors as (
         compared.abs_actual,
         compared.p50 - compared.actual as error,
         {{ safe_divide('compared.p50 - compared.actual', 'compared.abs_actual') }} as relative_error,
-        due_runs.inputs_digest
+        read_runs.run_inputs_digest
 
     from compared
-    inner join due_runs on compared.run_id = due_runs.run_id
+    inner join read_runs on compared.run_id = read_runs.run_id
+    where compared.actual is not null
 
 ),
 
@@ -69,10 +93,10 @@ final as (
         count(*) as n_rows,
         sum(abs_error) as sum_abs_error,
         sum(abs_actual) as sum_abs_actual,
-        inputs_digest
+        run_inputs_digest
 
     from binned
-    group by run_id, error_bin, inputs_digest
+    group by run_id, error_bin, run_inputs_digest
 
 )
 

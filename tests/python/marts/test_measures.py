@@ -19,7 +19,8 @@ create table dim_forecast_run as
     from (values ('a-1', 'a'), ('b-1', 'b')) as runs(run_id, model_id);
 create table facts as
     select
-        run_id, item_id, horizon_weeks, actual, p50, p10, p50 + 2 as p90,
+        run_id, item_id, date '2026-01-10' as week_end_date, 1 as inputs_digest, horizon_weeks,
+        actual, p50, p10, p50 + 2 as p90,
         abs(actual - p50) as abs_error, abs(actual) as abs_actual,
         (actual - p50 - 1) ** 2 as squared_error, week_weight,
         week_weight * abs(actual - p50) as weighted_abs_error,
@@ -57,7 +58,7 @@ def report() -> duckdb.DuckDBPyConnection:
     environment = Environment()
     macros = "".join(
         (REPOSITORY / f"macros/metrics/{name}.sql").read_text()
-        for name in ("safe_divide", "due_rows")
+        for name in ("safe_divide", "due_rows", "digest_of_digests")
     )
     connection = duckdb.connect()
     connection.execute(FACTS)
