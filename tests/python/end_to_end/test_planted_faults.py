@@ -210,6 +210,16 @@ class Copy:
         finally:
             self.connection.execute("rollback")
 
+    def with_rows(self, name: str, rows: str) -> list[str]:
+        """Names of the tests that fail or warn where a model has other rows."""
+        unique_id = self._unique_id(name)
+        self.connection.execute("begin")
+        try:
+            self._replace(self.nodes[unique_id]["relation_name"], rows)
+            return self.failing(self.children[unique_id])
+        finally:
+            self.connection.execute("rollback")
+
     def read_lake(self, table: str, rows: str) -> list[str]:
         """Names of the tests of the lake itself that fail or warn where a table has other rows."""
         unique_id = self._unique_id(table)
@@ -400,6 +410,29 @@ def test_a_lake_of_before_there_were_digests_passes(copy: Copy, hurt_lake: Lake)
         for file in hurt_lake.files(table):
             pq.write_table(pq.read_table(file).drop_columns("rows_digest"), file)
         assert copy.read_lake(table, hurt_lake.scan_sql(table)) == []
+
+
+@pytest.mark.parametrize(
+    ("opened_on", "closed_on", "told"),
+    [
+        ("null", f"date '{DATES[20]}'", True),
+        ("date '2062-01-01'", "null", True),
+        (f"date '{DATES[-1]}'", f"date '{DATES[20]}'", True),
+        (f"date '{DATES[0]}'", f"date '{DATES[-1]}'", False),
+    ],
+)
+def test_sales_in_a_week_that_is_said_to_be_closed_are_told(
+    copy: Copy, opened_on: str, closed_on: str, told: bool
+) -> None:
+    (series,) = [
+        node["relation_name"] for node in copy.nodes.values() if node["name"] == "int_sales__series"
+    ]
+    said = (
+        f"select item_id, 'store' as said_of, cast({opened_on} as date) as opened_on,"
+        f" cast({closed_on} as date) as closed_on, false as is_still_sold from {series}"
+    )
+    failing = copy.with_rows("int_sales__statements", said)
+    assert ("assert_closed_series_do_not_sell" in failing) == told
 
 
 @pytest.mark.parametrize("column", ["model_id", "cutoff_date", "n_items", "n_rows"])
