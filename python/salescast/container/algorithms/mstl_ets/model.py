@@ -58,7 +58,8 @@ def fit(records: Sequence[Record], settings: Hyperparameters, summary: Summary) 
     Raises:
         ContractError: A target is too large.
     """
-    series = [_begun(record) for record in records if record.n_observed]
+    limit = settings.season_length * settings.seasonal_window
+    series = [_history(record, limit) for record in records if record.n_observed]
     means = np.sort([np.nanmean(values) for values in series])
     return MstlEtsModel(
         inputs=ModelInputs(
@@ -93,8 +94,10 @@ def forecast(
     mean = np.full((len(records), horizon), model.new_mean)
     deviation = np.full((len(records), horizon), model.new_deviation)
     known = [place for place, record in enumerate(records) if record.n_observed]
+    # Further back the seasonal smoother does not look.
+    limit = model.season_length * model.seasonal_window
     ahead = look_ahead(
-        [_begun(records[place]) for place in known],
+        [_history(records[place], limit) for place in known],
         horizon,
         period=model.season_length,
         window=model.seasonal_window,
@@ -109,17 +112,17 @@ def forecast(
         yield Forecast(mean=of_mean, quantiles=of_mean + scores * deviation[place])
 
 
-def _begun(record: Record) -> FloatArray:
-    """The target from its first observed point on.
+def _history(record: Record, limit: int) -> FloatArray:
+    """The last `limit` points of a target at most, from an observed one on.
 
     Raises:
         ContractError: It holds a value whose square no number is large enough for.
     """
-    first = int(np.argmin(np.isnan(record.target)))
-    values = record.target[first:]
-    if np.nanmax(np.abs(values)) > LARGEST_TARGET:
+    observed = np.flatnonzero(~np.isnan(record.target))
+    if np.abs(record.target[observed]).max() > LARGEST_TARGET:
         raise ContractError(f"{record.where}: target holds a value beyond {LARGEST_TARGET:g}")
-    return values
+    recent = observed[observed >= len(record.target) - limit]
+    return record.target[recent[0] if len(recent) else observed[-1] :]
 
 
 def save_model(model: MstlEtsModel, folder: Path) -> None:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from salescast.container.records import FloatArray
 
 INNER_ITERATIONS = 5
-N_OPERATORS = 64
+N_OPERATORS = 128
 """Matrices kept at once, one a length."""
 
 

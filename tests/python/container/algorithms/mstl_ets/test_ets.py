@@ -137,14 +137,23 @@ def test_each_series_takes_the_candidate_with_the_lowest_aicc() -> None:
     assert GRID.alpha[fitted.choice[1]] >= 0.8
     assert GRID.phi[fitted.choice[2]] == 0.98
     assert fitted.n_states.tolist() == [1, 1, 2]
-    for number, y in enumerate((steady, walk, drift)):
+
+
+def test_the_choice_is_that_of_all_candidates_one_after_another() -> None:
+    n = 30
+    generator = np.random.default_rng(11)
+    drift = generator.normal(size=(40, 1)) * 0.6
+    series = 50 + (generator.normal(size=(40, n)) + drift).cumsum(axis=1)
+    series += generator.normal(size=series.shape)
+    chosen = fit_ets(series).choice
+    for number, y in enumerate(series):
         scores = []
         for alpha, beta, phi in zip(GRID.alpha, GRID.beta, GRID.phi, strict=True):
             errors, _, _ = run(y, alpha, beta, phi, *by_least_squares(y, alpha, beta, phi))
             k = 6 if phi else 3
-            penalty = 2 * k + 2 * k * (k + 1) / (100 - k - 1)
-            scores.append(100 * np.log((errors**2).sum()) + penalty)
-        assert fitted.choice[number] == np.argmin(scores)
+            scores.append(n * np.log((errors**2).sum()) + 2 * k + 2 * k * (k + 1) / (n - k - 1))
+        assert chosen[number] == np.argmin(scores)
+    assert 0 < np.count_nonzero(GRID.phi[chosen]) < 40
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 7, 8, 12])

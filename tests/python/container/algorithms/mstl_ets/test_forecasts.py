@@ -139,6 +139,18 @@ def test_the_season_goes_on_beyond_a_year() -> None:
     assert np.corrcoef(without_level[0, :8], without_level[0, 52:])[0, 1] > 0.9
 
 
+def test_history_ends_where_the_seasonal_smoother_does(model: MstlEtsModel) -> None:
+    long = seasonal_series(1, 700)[0]
+    changed = long.copy()
+    changed[: 700 - 11 * 52] = np.nan
+    first, second = answers(model, [record(long), record(changed)])
+    np.testing.assert_array_equal(first.values("quantiles"), second.values("quantiles"))
+    silent = np.full(700, np.nan)
+    silent[0] = 4.0
+    (answer,) = answers(model, [record(silent)])
+    assert answer.values("mean").tolist() == [4.0] * HORIZON
+
+
 def test_constant_and_silent_series_stay_as_they_are(model: MstlEtsModel) -> None:
     constant, zeros = answers(model, [record(np.full(90, 12.0)), record(np.zeros(100))])
     np.testing.assert_allclose(constant.values("quantiles"), 12.0, rtol=1e-6)
