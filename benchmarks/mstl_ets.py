@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -21,7 +23,7 @@ from accuracy import (
     score,
     score_by_lead,
 )
-from measure import Bench, Figure, at_most, between, finish, info, open_bench, walmart_folder
+from measure import ROOT, Bench, Figure, at_most, between, finish, info, open_bench, walmart_folder
 
 MODEL = "mstl_ets"
 WINDOWS = {
@@ -44,6 +46,21 @@ def step_seconds(bench: Bench, *steps: str) -> float:
     return sum(float(attempt["seconds"]) for attempt in attempts if attempt["step"] in steps)
 
 
+def cpu_seconds(bench: Bench, facts: Mapping[str, Any]) -> dict[str, float]:
+    """Processor time of the algorithm's parts on the files of the newest batch's run."""
+    record = bench.newest_batch()
+    (run_id,) = (run["run_id"] for run in record["runs"] if run["model_id"] == MODEL)
+    settings = {**facts["hyperparameters"]}
+    timed = bench.python(
+        ROOT / "benchmarks" / "algorithm_time.py",
+        settings.pop("algorithm"),
+        json.dumps(settings),
+        bench.home / "batches" / record["batch_id"] / run_id,
+    )
+    seconds: dict[str, float] = json.loads(timed.stdout.splitlines()[-1])["cpu_seconds"]
+    return seconds
+
+
 def measure(bench: Bench, cutoff: date) -> tuple[list[Figure], dict[str, Any]]:
     """Make the backtest of a cutoff and score it."""
     horizon, least_weeks, largest_wape = WINDOWS[cutoff]
@@ -52,7 +69,8 @@ def measure(bench: Bench, cutoff: date) -> tuple[list[Figure], dict[str, Any]]:
     whole, *by_lead = score_by_lead(
         bench.home, MODEL, cutoff, least_weeks=least_weeks, bands=[(1, horizon)]
     ) + score_by_lead(bench.home, MODEL, cutoff, least_weeks=least_weeks)
-    train, predict = step_seconds(bench, "train"), step_seconds(bench, "predict")
+    facts = run_facts(bench.home, MODEL, cutoff)
+    seconds = cpu_seconds(bench, facts)
     at = f"{cutoff}, {horizon} weeks"
     figures = [
         at_most(f"{at}: WAPE of {found.n_series:,} series", found.wape, largest_wape),
@@ -65,13 +83,16 @@ def measure(bench: Bench, cutoff: date) -> tuple[list[Figure], dict[str, Any]]:
             for band in by_lead
             for what, value in (("share inside", band.coverage), ("bias", band.bias))
         ),
-        at_most(f"{at}: widths learnt and series forecast", train + predict, LARGEST_SECONDS, "s"),
-        info(f"{at}: of it the widths", train, "s"),
+        at_most(f"{at}: processor time, with reading", sum(seconds.values()), LARGEST_SECONDS, "s"),
+        info(f"{at}: of it learning the widths", seconds["fit"], "s"),
+        info(f"{at}: of it forecasting", seconds["forecast"], "s"),
+        info(f"{at}: steps train and predict", step_seconds(bench, "train", "predict"), "s"),
     ]
     detail = {
         "score": asdict(found),
         "by_lead": [asdict(band) for band in by_lead],
-        "run": run_facts(bench.home, MODEL, cutoff),
+        "run": facts,
+        "cpu_seconds": seconds,
     }
     return figures, detail
 
