@@ -44,8 +44,9 @@ def main() -> None:
     config = InferenceConfig(output_types=("mean", "quantiles"), quantiles=QUANTILES)
     n_series = sum(1 for _ in algorithm.forecast(model, records, config))
     count("forecast")
+    n_lengths = len({len(record.target) for record in records})
     # The last line; an algorithm may print before it.
-    print(json.dumps({"n_series": n_series, "cpu_seconds": seconds}))
+    print(json.dumps({"n_series": n_series, "n_lengths": n_lengths, "cpu_seconds": seconds}))
 
 
 if __name__ == "__main__":

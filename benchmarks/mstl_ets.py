@@ -46,7 +46,7 @@ def step_seconds(bench: Bench, *steps: str) -> float:
     return sum(float(attempt["seconds"]) for attempt in attempts if attempt["step"] in steps)
 
 
-def cpu_seconds(bench: Bench, facts: Mapping[str, Any]) -> dict[str, float]:
+def time_parts(bench: Bench, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Processor time of the algorithm's parts on the files of the newest batch's run."""
     record = bench.newest_batch()
     (run_id,) = (run["run_id"] for run in record["runs"] if run["model_id"] == MODEL)
@@ -57,8 +57,8 @@ def cpu_seconds(bench: Bench, facts: Mapping[str, Any]) -> dict[str, float]:
         json.dumps(settings),
         bench.home / "batches" / record["batch_id"] / run_id,
     )
-    seconds: dict[str, float] = json.loads(timed.stdout.splitlines()[-1])["cpu_seconds"]
-    return seconds
+    found: dict[str, Any] = json.loads(timed.stdout.splitlines()[-1])
+    return found
 
 
 def measure(bench: Bench, cutoff: date) -> tuple[list[Figure], dict[str, Any]]:
@@ -70,7 +70,8 @@ def measure(bench: Bench, cutoff: date) -> tuple[list[Figure], dict[str, Any]]:
         bench.home, MODEL, cutoff, least_weeks=least_weeks, bands=[(1, horizon)]
     ) + score_by_lead(bench.home, MODEL, cutoff, least_weeks=least_weeks)
     facts = run_facts(bench.home, MODEL, cutoff)
-    seconds = cpu_seconds(bench, facts)
+    parts = time_parts(bench, facts)
+    seconds = parts["cpu_seconds"]
     at = f"{cutoff}, {horizon} weeks"
     figures = [
         at_most(f"{at}: WAPE of {found.n_series:,} series", found.wape, largest_wape),
@@ -83,6 +84,7 @@ def measure(bench: Bench, cutoff: date) -> tuple[list[Figure], dict[str, Any]]:
             for band in by_lead
             for what, value in (("share inside", band.coverage), ("bias", band.bias))
         ),
+        info(f"{at}: lengths of {parts['n_series']:,} series", parts["n_lengths"]),
         at_most(f"{at}: processor time, with reading", sum(seconds.values()), LARGEST_SECONDS, "s"),
         info(f"{at}: of it learning the widths", seconds["fit"], "s"),
         info(f"{at}: of it forecasting", seconds["forecast"], "s"),
@@ -92,7 +94,7 @@ def measure(bench: Bench, cutoff: date) -> tuple[list[Figure], dict[str, Any]]:
         "score": asdict(found),
         "by_lead": [asdict(band) for band in by_lead],
         "run": facts,
-        "cpu_seconds": seconds,
+        "time": parts,
     }
     return figures, detail
 
