@@ -74,20 +74,23 @@ def job_hyperparameters(
         UserError: One is unknown, out of range or in the wrong table.
     """
     hyperparameters = model.settings.get("hyperparameters", {})
-    # The built-in DeepAR takes no word for itself; without one it is meant.
-    named = {} if algorithm.name == DEFAULT_ALGORITHM else {"algorithm": algorithm.name}
     try:
         valid = algorithm.validate(
             {**hyperparameters, "prediction_length": prediction_length},
             model.settings.get("extensions", {}),
         )
-        return valid | named
+        return valid | _name_of(algorithm)
     except ContractError as error:
         raise UserError(
             f"The settings of model {model.model_id} are not valid: {error}.",
             where="models.toml",
             fix=f"Change [{model.model_id}.hyperparameters] or [{model.model_id}.extensions].",
         ) from error
+
+
+def _name_of(algorithm: Algorithm) -> dict[str, str]:
+    # The built-in DeepAR takes no word for itself; without one it is meant.
+    return {} if algorithm.name == DEFAULT_ALGORITHM else {"algorithm": algorithm.name}
 
 
 def check_unseen(trained: TrainedModel, cutoff: date, named_by: str) -> None:
@@ -138,7 +141,8 @@ def _check_jobs(
 ) -> None:
     job_hyperparameters(algorithm, model, prediction_length)
     if trained is None:
-        forecaster.check_model(model.model_id, model.settings.get("extensions", {}))
+        extensions = {**model.settings.get("extensions", {}), **_name_of(algorithm)}
+        forecaster.check_model(model.model_id, extensions)
     else:
         forecaster.check_artifact(trained.program)
 
