@@ -90,6 +90,7 @@ def hold_lake_lock(
         os.environ.pop(TOKEN_VARIABLE, None)
         # The thread that beats also deletes the object, once its last write is answered.
         beating.join(0 if lock.lost else heartbeat_seconds)
+        watching.join(0 if lock.lost else heartbeat_seconds)
         if beating.is_alive() and lock.lost is None:
             _log.warning("the lock was left to expire: S3 does not answer")
     if lock.lost is not None:
