@@ -55,6 +55,15 @@ def built(bench: Bench) -> dict[str, Any]:
     return {"sql_seconds": round(sql_seconds(bench), 2), "slowest_nodes": bench.slowest_nodes(12)}
 
 
+def make_sales(bench: Bench, stores: int, departments: int, weeks: int) -> tuple[Path, Path, Path]:
+    """Make a chain; the folders of its sales but for the newest week, of that week, the mapping."""
+    data, mapping = bench.folder / "data", bench.folder / "weekly.yml"
+    bench.python("-c", _SIMULATE, data, str(stores), str(departments), str(weeks))
+    text = (Path(__file__).parents[1] / "mappings" / "demo.yml").read_text(encoding="utf-8")
+    mapping.write_text(text.replace("\ngrain: daily", "\ngrain: weekly"), encoding="utf-8")
+    return data, data.with_name("newest"), mapping
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, help="keep the homes below this folder")
@@ -64,18 +73,14 @@ def main() -> int:
     busy: dict[int, dict[str, Any]] = {}
     with open_bench(arguments.work) as few, open_bench(arguments.work) as many:
         benches = {FEW: few, MANY: many}
-        data = few.folder / "data"
-        few.python("-c", _SIMULATE, data, str(STORES), str(DEPARTMENTS), str(WEEKS))
-        mapping = few.folder / "weekly.yml"
-        text = (Path(__file__).parents[1] / "mappings" / "demo.yml").read_text(encoding="utf-8")
-        mapping.write_text(text.replace("\ngrain: daily", "\ngrain: weekly"), encoding="utf-8")
+        data, newest, mapping = make_sales(few, STORES, DEPARTMENTS, WEEKS)
         for n_vintages, bench in benches.items():
             make_home(bench, n_vintages, data, mapping)
         for _ in range(arguments.repeats):
             for n_vintages, bench in benches.items():
                 idle[n_vintages].append(built(bench))
         for n_vintages, bench in benches.items():
-            bench.salescast("ingest", data.with_name("newest"), "--mapping", mapping)
+            bench.salescast("ingest", newest, "--mapping", mapping)
             busy[n_vintages] = built(bench)
     print(json.dumps({"nothing new": idle, "a new week": busy}, indent=1), file=sys.stderr)
 
