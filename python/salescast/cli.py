@@ -295,12 +295,20 @@ def ingest(
         if mapping_name is not None or only_check:
             option = "--check" if only_check else "--mapping"
             raise UserError(f"--retract takes no {option}.", where="salescast ingest")
-        loads = commands.retract(settings, load_id, reason, take_lock=take_lock)
+        done = commands.retract(settings, load_id, reason, take_lock=take_lock)
         if as_json:
-            _print_json({"retracted": load_id, "loads": loads})
-        else:
-            for each in loads:
-                _echo(f"Load {each} is taken back. Next: salescast run")
+            _print_json({"retracted": load_id, "loads": done.loads, "runs": done.runs})
+            return
+        for each in done.loads:
+            _echo(f"Load {each} is taken back.")
+        if done.runs:
+            shown, more = ", ".join(done.runs[:6]), len(done.runs) - 6
+            _echo(
+                f"Runs that landed while it counted stay in charts and accuracy: {shown}"
+                f"{f' and {more} more' if more > 0 else ''}. Take back those that are wrong: "
+                "salescast withdraw RUN_ID --reason TEXT"
+            )
+        _echo("Next: salescast run")
         return
 
     assert source is not None
@@ -966,6 +974,10 @@ def _tell_batch(result: commands.BatchResult, as_json: bool) -> None:
                 "status": result.record.status,
                 "runs": [each.model_dump(mode="json") for each in result.record.runs],
                 "rejected_rows": dict(result.rejected),
+                "reruns": [
+                    {**vars(each), "cutoff_date": each.cutoff_date.isoformat()}
+                    for each in result.reruns
+                ],
                 "accuracy": [
                     {**vars(row), "cutoff_date": row.cutoff_date.isoformat()}
                     for row in result.accuracy
@@ -974,6 +986,12 @@ def _tell_batch(result: commands.BatchResult, as_json: bool) -> None:
         )
         return
     _print_accuracy(result.accuracy)
+    for each in result.reruns:
+        _echo(
+            f"The record of {each.model_id} at {each.cutoff_date} stays {each.record_run_id}, the "
+            "first forecast of that week: accuracy judges it. Was it made from wrong data? "
+            f"salescast withdraw {each.record_run_id} --reason TEXT"
+        )
     if result.rejected:
         _echo(
             f"{sum(n for _, n in result.rejected):,} landed rows are set aside ("

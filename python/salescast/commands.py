@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from salescast.ingest import IngestResult
     from salescast.lake import Lake
     from salescast.mapping_draft import Draft
-    from salescast.marts.reader import Accuracy
+    from salescast.marts.reader import Accuracy, Rerun
     from salescast.prune import Removal
     from salescast.settings import Settings
     from salescast.status import HomeStatus
@@ -39,6 +39,19 @@ Step = Literal["export", "train", "predict", "load"]
 
 
 @dataclass(frozen=True)
+class Retraction:
+    """Loads that were taken back.
+
+    Attributes:
+        loads: Their ids.
+        runs: Runs that landed while they counted and are not withdrawn, newest first.
+    """
+
+    loads: Sequence[str]
+    runs: Sequence[str]
+
+
+@dataclass(frozen=True)
 class BatchResult:
     """A batch that is finished.
 
@@ -47,12 +60,14 @@ class BatchResult:
         carried_out: Whether something was left to do; if not, nothing was read from the marts.
         accuracy: Accuracy at its cutoffs, of all models.
         rejected: Reasons for which landed rows are set aside, with their number.
+        reruns: Its live runs that are not the record of their cutoff.
     """
 
     record: BatchRecord
     carried_out: bool
     accuracy: Sequence[Accuracy] = ()
     rejected: Sequence[tuple[str, int]] = ()
+    reruns: Sequence[Rerun] = ()
 
 
 @dataclass(frozen=True)
@@ -287,11 +302,8 @@ def _telling_what_landed(lake: Lake) -> Iterator[None]:
 
 def retract(
     settings: Settings, load_id: str, reason: str | None = None, *, take_lock: bool = False
-) -> list[str]:
+) -> Retraction:
     """Take back a load or a whole delivery; the rows stay in the lake.
-
-    Returns:
-        Ids of the loads that were taken back.
 
     Raises:
         UserError: There is no such load or delivery, or it is retracted already.
@@ -299,10 +311,13 @@ def retract(
     """
     from salescast.lake import open_lake
     from salescast.lake.loads import retract as take_back
+    from salescast.lake.loads import runs_made_with
     from salescast.lake.lock import hold_locks
 
     with hold_locks(settings, f"salescast ingest --retract {load_id}", take=take_lock):
-        return take_back(load_id, open_lake(settings), reason or "retracted by hand")
+        lake = open_lake(settings)
+        loads = take_back(load_id, lake, reason or "retracted by hand")
+        return Retraction(loads, runs_made_with(loads, lake))
 
 
 def estimate(settings: Settings, asked: Asked) -> Estimate:
@@ -679,7 +694,7 @@ def _stop_job(stop_jobs: bool | None, progress: CommandProgress) -> Callable[[st
 
 
 def _result(settings: Settings, record: BatchRecord) -> BatchResult:
-    from salescast.marts.reader import read_accuracy, read_rejected
+    from salescast.marts.reader import read_accuracy, read_rejected, read_reruns
 
     accuracy = read_accuracy(
         settings.marts_file,
@@ -687,7 +702,12 @@ def _result(settings: Settings, record: BatchRecord) -> BatchResult:
         cutoffs=[run.cutoff_date for run in record.runs],
     )
     rejected = read_rejected(settings.marts_file, schema=settings.schema_prefix)
-    return BatchResult(record, carried_out=True, accuracy=accuracy, rejected=rejected)
+    reruns = read_reruns(
+        settings.marts_file, schema=settings.schema_prefix, batch_id=record.batch_id
+    )
+    return BatchResult(
+        record, carried_out=True, accuracy=accuracy, rejected=rejected, reruns=reruns
+    )
 
 
 def _find_batch(settings: Settings, batch_id: str | None) -> Path:

@@ -1,10 +1,21 @@
--- Of what the chain sold a season ago, series that have newly ended made less than one part in fifty.
+-- Of what the chain sold a season ago, series that have newly fallen silent made less than one part in fifty. Of a past
+-- cutoff that is forecast again nobody has to be told.
 with
+
+newest_week as (
+
+    select max(week_end_date) as week_end_date
+    from {{ ref('dim_week') }}
+    where is_complete
+
+),
 
 ended_series as (
 
-    select * from {{ ref('rpt_ended_series') }}
-    where is_newly_ended
+    select ended_series.*
+    from {{ ref('rpt_ended_series') }} as ended_series
+    inner join newest_week on ended_series.cutoff_date >= newest_week.week_end_date
+    where ended_series.is_newly_ended and ended_series.closed_on is null
 
 ),
 

@@ -108,6 +108,7 @@ retracted_loads as (
         on
             runs.landed_at >= loads.loaded_at
             and runs.landed_at < loads.retracted_at
+            and runs.cutoff_date >= coalesce(loads.first_date, runs.cutoff_date)
     group by 1
 
 ),

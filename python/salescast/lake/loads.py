@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -82,6 +82,32 @@ def retract(given: str, lake: Lake, reason: str) -> list[str]:
     ]
     lake.append("raw_retractions", retractions, given)
     return chosen
+
+
+def runs_made_with(load_ids: Sequence[str], lake: Lake) -> list[str]:
+    """Runs that landed while loads had landed that reach back to their cutoff, newest first.
+
+    Args:
+        load_ids: The loads.
+        lake: The lake.
+
+    Returns:
+        Ids of runs that are not withdrawn; backtests, which make no live record, are left out.
+    """
+    loads = [row for row in lake.read("raw_loads").to_pylist() if row["load_id"] in load_ids]
+    withdrawn = set(lake.read("withdrawals")["run_id"].to_pylist())
+    runs = sorted(lake.read("runs").to_pylist(), key=lambda run: run["landed_at"], reverse=True)
+    return [
+        run["run_id"]
+        for run in runs
+        if run["run_id"] not in withdrawn
+        and run["kind"] != "backtest"
+        and any(
+            load["loaded_at"] <= run["landed_at"]
+            and (load["first_date"] is None or load["first_date"] <= run["cutoff_date"])
+            for load in loads
+        )
+    ]
 
 
 def _taken_back(lake: Lake, rows: list[Mapping[str, Any]]) -> dict[str, str | None]:

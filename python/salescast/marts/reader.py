@@ -97,6 +97,23 @@ class Marts:
         ]
 
 
+@dataclass(frozen=True)
+class Rerun:
+    """A live run that came after another one of the same model and cutoff.
+
+    Attributes:
+        run_id: The run.
+        model_id: Its model.
+        cutoff_date: Its cutoff.
+        record_run_id: The first such run, which accuracy judges.
+    """
+
+    run_id: str
+    model_id: str
+    cutoff_date: date
+    record_run_id: str
+
+
 @contextmanager
 def open_marts(path: Path, *, schema: str) -> Iterator[Marts]:
     """The published file, open for reading while the block runs.
@@ -144,6 +161,29 @@ def read_rejected(path: Path, *, schema: str) -> list[tuple[str, int]]:
             """
         )
     return [(row["reason"], row["n_rows"]) for row in rows]
+
+
+def read_reruns(path: Path, *, schema: str, batch_id: str) -> list[Rerun]:
+    """Live runs of a batch that are not the record of their cutoff, with the one that is.
+
+    Args:
+        path: The published file.
+        schema: The prefix of the schemas.
+        batch_id: The batch.
+    """
+    with open_marts(path, schema=schema) as marts:
+        rows = marts.rows(
+            """
+            select run.run_id, run.model_id, run.cutoff_date, record.run_id as record_run_id
+            from {marts}.dim_forecast_run as run
+            join {marts}.dim_forecast_run as record using (model_id, cutoff_date, kind)
+            where run.batch_id = $batch_id and run.kind = 'live' and not run.is_current
+                and record.is_current
+            order by run.cutoff_date desc, run.model_id
+            """,
+            batch_id=batch_id,
+        )
+    return [Rerun(**row) for row in rows]
 
 
 def read_accuracy(

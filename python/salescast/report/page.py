@@ -55,13 +55,16 @@ def page_content(source: Marts) -> Row:
             if newest_week and latest["cutoff_date"]
             else 0
         ),
-        "newest_runs": _newest_runs(source),
+        "newest_runs": _newest_runs(source, latest["run_id"] or ""),
         "ahead": [weeks_ahead(source, newest_week, n_weeks) for n_weeks in (4, 13)],
         "scope": scope,
         "chain": chain,
         "accuracy": accuracy,
         "series": series,
         "stores": stores_table(source, scope, newest_week),
+        "row_problems": source.rows(
+            "select * from {reports}.rpt_row_problems order by n_rows desc, table_name, problem"
+        ),
         "rejected": source.rows(
             "select * from {reports}.rpt_rejected_rows"
             " order by n_open_rows desc, n_rows desc, table_name, reason"
@@ -72,9 +75,12 @@ def page_content(source: Marts) -> Row:
         ),
         "runs": source.rows(
             """
-            select * from {marts}.dim_forecast_run where is_current
-            order by kind = 'live' desc, cutoff_date desc, landed_at desc, model_id limit 24
-            """
+            select * from {marts}.dim_forecast_run where is_current or run_id = $shown
+            order by run_id = $shown desc, kind = 'live' desc, cutoff_date desc, landed_at desc,
+                model_id
+            limit 24
+            """,
+            shown=latest["run_id"] or "",
         ),
         "figures": figures,
     }
@@ -87,7 +93,8 @@ def _part_weeks(source: Marts) -> Row:
             """
             select week_end_date as week, reason, department_id is null as is_store,
                 count(*) as n, sum(reported_sales) as reported_sales,
-                list(item_id order by item_id)[:12] as item_ids
+                list(coalesce(if(department_id is null, store_id, item_id), item_id)
+                    order by item_id)[:12] as item_ids
             from {reports}.rpt_part_weeks
             group by all order by week desc, is_store desc, reason limit $n_shown
             """,
@@ -102,17 +109,19 @@ def _part_weeks(source: Marts) -> Row:
     }
 
 
-def _newest_runs(source: Marts) -> list[Row]:
-    """The newest run of each model that is the record of its cutoff, backtests apart."""
+def _newest_runs(source: Marts, shown: str) -> list[Row]:
+    """Of each model the run that is shown, else the newest record of a cutoff, backtests apart."""
     return source.rows(
         """
-        select * from {marts}.dim_forecast_run
-        where is_current and kind <> 'backtest'
+        select *, run_id = $shown as is_shown from {marts}.dim_forecast_run
+        where (is_current or run_id = $shown) and kind <> 'backtest'
         qualify row_number() over (
-            partition by model_id order by cutoff_date desc, landed_at desc, run_id desc
+            partition by model_id
+            order by run_id = $shown desc, cutoff_date desc, landed_at desc, run_id desc
         ) = 1
         order by is_champion desc, model_id
-        """
+        """,
+        shown=shown,
     )
 
 

@@ -55,8 +55,8 @@ def stores_table(source: Marts, scope: Scope | None, newest_week: date | None) -
             union
             select store_id from judged
         )
-        select store_id, stores.n_series, t.store_type, t.region, forecast, change, wape,
-            value_added
+        select store_id, stores.n_series, t.store_type, t.region, t.opened_on, t.closed_on,
+            forecast, change, wape, value_added
         from shown
         left join stores using (store_id)
         left join {{marts}}.dim_store as t using (store_id)

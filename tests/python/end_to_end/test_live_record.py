@@ -88,7 +88,9 @@ def life(new_home: Callable[[str], Home], tmp_path_factory: pytest.TempPathFacto
     life.land("wrong", FOURTH, FOURTH, factor=50)
     loads = dict(life.home.landed("raw_loads", "source_file, load_id"))
     life.do("wrong", *run)
-    life.home.command("ingest", "--retract", loads["wrong.csv"], "--reason", "another chain's file")
+    life.said["retracted"] = life.home.command(
+        *("ingest", "--retract", loads["wrong.csv"], "--reason", "another chain's file")
+    )
     life.do("rerun", *run)
     life.home.command("withdraw", life.runs["wrong"], "--reason", "made from the wrong file")
     life.do("withdrawn", "build")
@@ -145,6 +147,17 @@ def test_a_run_of_a_retracted_load_is_told(life: Life) -> None:
         " where n_loads_retracted_since > 0"
     )
     assert found == [(life.runs["wrong"], 1, "made from the wrong file")]
+
+
+def test_what_stays_is_told_with_how_to_take_it_back(life: Life) -> None:
+    retracted = " ".join(life.said["retracted"].split())
+    assert f"while it counted stay in charts and accuracy: {life.runs['wrong']}. " in retracted
+    for name in ("short", "rerun"):
+        said = " ".join(life.said[name].split())
+        assert f"The record of snaive_52 at {THIRD} stays {life.runs['third']}" in said
+        assert f"salescast withdraw {life.runs['third']} --reason" in said
+    for name in ("first", "third", "late", "wrong"):
+        assert "The record of" not in life.said[name], name
 
 
 def test_rows_know_their_series(life: Life) -> None:
