@@ -57,7 +57,7 @@ def main() -> int:
         stack.home.mkdir()
         stack.start(print)
         try:
-            data, newest, mapping = make_sales(few, STORES, DEPARTMENTS, WEEKS)
+            data, (newest,), mapping = make_sales(few, STORES, DEPARTMENTS, WEEKS, 1)
             for n_vintages, plain in ((FEW, few), (MANY, many)):
                 bench = on_athena(plain, stack, n_vintages)
                 make_home(bench, n_vintages, data, mapping)
