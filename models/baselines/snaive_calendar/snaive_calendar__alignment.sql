@@ -112,7 +112,7 @@ source_days as (
 source_weeks as (
 
     select
-        week_idx,
+        source_days.week_idx,
         {{ week_end('source_days.source_date', 'settings.week_anchor') }} as source_week_end_date
 
     from source_days

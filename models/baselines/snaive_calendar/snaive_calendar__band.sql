@@ -69,9 +69,9 @@ measured as (
         {% for column, level in quantile_levels() if column != 'p50' -%}
             {{ 'least' if level < '0.5e0' else 'greatest' }}(0e0, max(
                 case when error_rank = greatest(1, cast(ceil({{ level }} * n_errors) as bigint)) then scaled_error end
-            )) as z_{{ column }}
-            {{- ',\n        ' if not loop.last }}
-        {%- endfor %}
+            )) as z_{{ column }},
+        {% endfor -%}
+        count(*) as n_errors
 
     from ranked
     group by 1, 2
@@ -81,9 +81,7 @@ measured as (
 
 lead_bands as (
 
-    select lead_band from (
-        values {% for _ in lead_bands() %}({{ loop.index }}){{ ', ' if not loop.last }}{% endfor %}
-    ) as numbers (lead_band)
+    select numbers.lead_band from (values (1), (2), (3), (4)) as numbers (lead_band)
 
 ),
 
@@ -105,11 +103,10 @@ final as (
 
     select
         borrowed.cutoff_date,
-        borrowed.lead_band,
         {% for column, _ in quantile_levels() if column != 'p50' -%}
-            measured.z_{{ column }}
-            {{- ',\n        ' if not loop.last }}
-        {%- endfor %}
+            measured.z_{{ column }},
+        {% endfor -%}
+        borrowed.lead_band
 
     from borrowed
     inner join measured

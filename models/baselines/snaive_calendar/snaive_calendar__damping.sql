@@ -1,5 +1,3 @@
-{%- set levels = [('chain', 24), ('store', 12), ('department', 12), ('series', 6)] -%}
-
 with
 
 base as (
@@ -49,21 +47,9 @@ series_sums as (
 
 ),
 
-followed_weeks as (
+base_weeks as (
 
-    select distinct
-        origins.cutoff_date,
-        origins.origin_week_idx,
-        {{ lead_band('base.week_idx - origins.origin_week_idx') }} as lead_band,
-        base.week_idx - origins.origin_week_idx as horizon_weeks
-
-    from (select distinct week_idx from base) as base
-    inner join origins
-        on
-            base.week_idx > origins.origin_week_idx
-            and base.week_idx <= origins.cutoff_week_idx
-            and base.week_idx <= origins.origin_week_idx + 39
-    where origins.is_backtest
+    select distinct week_idx from base
 
 ),
 
@@ -71,92 +57,44 @@ followed_weeks as (
 followed_bands as (
 
     select
-        cutoff_date,
-        origin_week_idx,
-        lead_band,
-        {{ safe_divide('sum(' ~ exact('power(0.9e0, horizon_weeks)') ~ ')', 'count(*)') }} as fading,
+        origins.cutoff_date,
+        origins.origin_week_idx,
+        {{ lead_band('base_weeks.week_idx - origins.origin_week_idx') }} as lead_band,
+        {{ safe_divide(
+            'sum(' ~ exact('power(0.9e0, base_weeks.week_idx - origins.origin_week_idx)') ~ ')', 'count(*)'
+        ) }} as fading,
         least(1e0, 4e0 / cast(count(*) as double)) as origin_weight
 
-    from followed_weeks
+    from base_weeks
+    inner join origins
+        on
+            base_weeks.week_idx > origins.origin_week_idx
+            and base_weeks.week_idx <= origins.cutoff_week_idx
+            and base_weeks.week_idx <= origins.origin_week_idx + 39
+    where origins.is_backtest
     group by 1, 2, 3
 
 ),
 
-ratios as (
-
-    select
-        cutoff_date,
-        origin_week_idx,
-        lead_band,
-        item_id,
-        store_id,
-        department_id,
-        cast(base_sales as double) as base_sales,
-        {% for name, keys in [
-            ('chain', ''), ('store', ', store_id'), ('department', ', department_id'), ('series', ', item_id')
-        ] -%}
-            {%- set over = ' over (partition by cutoff_date, origin_week_idx, lead_band' ~ keys ~ ')' -%}
-            case
-                when sum(base_sales){{ over }} > 0
-                    then cast(sum(sales){{ over }} as double) / cast(sum(base_sales){{ over }} as double)
-            end as {{ name }}_ratio
-            {{- ',\n        ' if not loop.last }}
-        {%- endfor %}
-
-    from series_sums
-
-),
-
-chain_parts as (
-
-    select
-        *,
-        {{ log_ratio('chain_ratio', '0.2e0', '4e0') }} as chain_part
-
-    from ratios
-    where base_sales > 0e0
-
-),
-
-group_parts as (
-
-    select
-        *,
-        {{ log_ratio('store_ratio / exp(chain_part)', '0.5e0', '2e0') }} as store_part,
-        0.5e0 * {{ log_ratio('department_ratio / exp(chain_part)', '0.4e0', '2.5e0') }} as department_part
-
-    from chain_parts
-
-),
-
-series_parts as (
-
-    select
-        *,
-        {{ log_ratio('series_ratio', '0.2e0', '4e0') }} - chain_part - store_part - department_part as series_part
-
-    from group_parts
-
-),
+{{ growth_parts(keys=['cutoff_date', 'origin_week_idx', 'lead_band']) }},
 
 -- The same parts as of the growth, as they came.
 realised as (
 
-    {% for level, level_id in [
-        ('chain', "''"), ('store', 'store_id'), ('department', 'department_id'), ('series', 'item_id')
-    ] -%}
-    select
-        cutoff_date,
-        origin_week_idx,
-        lead_band,
-        '{{ level }}' as level,
-        {{ level_id }} as level_id,
-        max({{ level }}_part) as realised_growth,
-        sum({{ exact('base_sales') }}) as base_sales
+    {% for level, level_id in growth_levels() -%}
+        select
+            cutoff_date,
+            origin_week_idx,
+            lead_band,
+            '{{ level }}' as level,
+            {{ level_id }} as level_id,
+            max({{ level }}_part) as realised_growth,
+            cast(sum(base_sales) as double) as base_sales
 
-    from series_parts
-    group by 1, 2, 3, 4, 5
-    {{ 'union all' if not loop.last }}
+        from growth_parts
+        where base_sales > 0
+        group by 1, 2, 3, 4, 5
+        {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
 
@@ -169,8 +107,8 @@ compared as (
         realised.level,
         realised.realised_growth,
         followed_bands.origin_weight,
-        cast(realised.base_sales as double) as base_sales,
-        {{ expected_growth('growth.short_growth', 'growth.long_growth', 'followed_bands.fading') }} as expected_growth
+        realised.base_sales,
+        {{ expected_growth('growth', 'followed_bands.fading') }} as expected_growth
 
     from realised
     inner join growth
@@ -183,6 +121,7 @@ compared as (
             realised.cutoff_date = followed_bands.cutoff_date
             and realised.origin_week_idx = followed_bands.origin_week_idx
             and realised.lead_band = followed_bands.lead_band
+    where growth.short_growth is not null and growth.long_growth is not null
 
 ),
 
@@ -221,18 +160,15 @@ evidence as (
 
 ),
 
-levels as (
+prior_weights as (
 
     select
-        level,
-        prior_weight
+        numbers.level,
+        numbers.prior_weight
 
     from (
-        values
-        {% for level, prior_weight in levels -%}
-            ('{{ level }}', {{ prior_weight }}e0){{ ',' if not loop.last }}
-        {% endfor -%}
-    ) as prior_weights (level, prior_weight)
+        values ('chain', 24e0), ('store', 12e0), ('department', 12e0), ('series', 6e0)
+    ) as numbers (level, prior_weight)
 
 ),
 
@@ -246,57 +182,69 @@ damped_0 as (
 
     select
         cutoffs.cutoff_date,
-        levels.level,
-        levels.prior_weight,
+        prior_weights.level,
+        prior_weights.prior_weight,
         1e0 as multiplier
 
     from cutoffs
-    cross join levels
+    cross join prior_weights
 
 ),
 
 -- How much of the expected growth came, by least squares, pulled towards what the shorter leads say.
 {% for _ in lead_bands() -%}
-damped_{{ loop.index }} as (
+    damped_{{ loop.index }} as (
 
-    select
-        shorter.cutoff_date,
-        shorter.level,
-        shorter.prior_weight,
-        case
-            when evidence.mean_square > 0e0
-                then
-                    greatest(0e0, least(
-                        1.6e0,
-                        (evidence.sum_product + shorter.prior_weight * evidence.mean_square * shorter.multiplier)
-                        / (evidence.sum_square + shorter.prior_weight * evidence.mean_square)
-                    ))
-            else shorter.multiplier
-        end as multiplier
+        select
+            shorter.cutoff_date,
+            shorter.level,
+            shorter.prior_weight,
+            case
+                when evidence.mean_square > 0e0
+                    then
+                        greatest(0e0, least(
+                            1.6e0,
+                            (evidence.sum_product + shorter.prior_weight * evidence.mean_square * shorter.multiplier)
+                            / (evidence.sum_square + shorter.prior_weight * evidence.mean_square)
+                        ))
+                else shorter.multiplier
+            end as multiplier
 
-    from damped_{{ loop.index0 }} as shorter
-    left join evidence
-        on
-            shorter.cutoff_date = evidence.cutoff_date
-            and shorter.level = evidence.level
-            and evidence.lead_band = {{ loop.index }}
+        from damped_{{ loop.index0 }} as shorter
+        left join evidence
+            on
+                shorter.cutoff_date = evidence.cutoff_date
+                and shorter.level = evidence.level
+                and evidence.lead_band = {{ loop.index }}
 
-),
+    ),
 
 {% endfor -%}
 
-final as (
+all_bands as (
 
     {% for _ in lead_bands() -%}
+        select
+            cutoff_date,
+            level,
+            {{ loop.index }} as lead_band,
+            multiplier
+
+        from damped_{{ loop.index }}
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+final as (
+
     select
         cutoff_date,
         level,
-        {{ loop.index }} as lead_band,
+        lead_band,
         round(multiplier, 9) as multiplier
 
-    from damped_{{ loop.index }}
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
+    from all_bands
+
 )
 
 select * from final

@@ -1,5 +1,3 @@
-{%- set windows = [('short', 6, '0.6e0'), ('long', 13, '0.5e0')] -%}
-
 with
 
 base as (
@@ -20,127 +18,73 @@ origin_weeks as (
 
 ),
 
+growth_windows as (
+
+    select
+        numbers.n_weeks,
+        numbers.own_weight
+
+    from (values (6, 0.6e0), (13, 0.5e0)) as numbers (n_weeks, own_weight)
+
+),
+
 series_sums as (
 
     select
         origin_weeks.origin_week_idx,
         base.seasons_back,
+        growth_windows.n_weeks,
         base.item_id,
         base.store_id,
         base.department_id,
-        {% for window, n_weeks, _ in windows -%}
-            {%- for measure in ['sales', 'base_sales'] -%}
-                sum(case
-                    when base.week_idx > origin_weeks.origin_week_idx - {{ n_weeks }}
-                        then {{ exact('base.' ~ measure) }}
-                end) as {{ window }}_{{ measure }}
-                {{- ',\n        ' if not (loop.last and window == 'long') }}
-            {%- endfor -%}
-        {%- endfor %}
+        min(growth_windows.own_weight) as own_weight,
+        sum({{ exact('base.sales') }}) as sales,
+        sum({{ exact('base.base_sales') }}) as base_sales
 
     from base
     inner join origin_weeks
         on
             base.week_idx > origin_weeks.origin_week_idx - 13
             and base.week_idx <= origin_weeks.origin_week_idx
+    inner join growth_windows on base.week_idx > origin_weeks.origin_week_idx - growth_windows.n_weeks
     where base.sales is not null and base.is_reported
-    group by 1, 2, 3, 4, 5
+    group by 1, 2, 3, 4, 5, 6
 
 ),
 
-ratios as (
+{{ growth_parts(keys=['origin_week_idx', 'seasons_back', 'n_weeks']) }},
 
-    select
-        origin_week_idx,
-        seasons_back,
-        item_id,
-        store_id,
-        department_id,
-        {% for window, _, _ in windows -%}
-            {%- for name, keys in [
-                ('chain', ''), ('store', ', store_id'), ('department', ', department_id'), ('series', ', item_id')
-            ] -%}
-                {%- set over = ' over (partition by origin_week_idx, seasons_back' ~ keys ~ ')' -%}
-                case
-                    when sum({{ window }}_base_sales){{ over }} > 0
-                        then
-                            cast(sum({{ window }}_sales){{ over }} as double)
-                            / cast(sum({{ window }}_base_sales){{ over }} as double)
-                end as {{ window }}_{{ name }}
-                {{- ',\n        ' if not (loop.last and window == 'long') }}
-            {%- endfor -%}
-        {%- endfor %}
+level_parts as (
 
-    from series_sums
+    {% for level, level_id in growth_levels() -%}
+        select
+            origin_week_idx,
+            seasons_back,
+            '{{ level }}' as level,
+            {{ level_id }} as level_id,
+            n_weeks,
+            max({{ 'own_weight * ' if level == 'series' }}{{ level }}_part) as growth
 
-),
-
-chain_parts as (
-
-    select
-        *,
-        {% for window, _, _ in windows -%}
-            {{ log_ratio(window ~ '_chain', '0.2e0', '4e0') }} as {{ window }}_chain_part
-            {{- ',\n        ' if not loop.last }}
-        {%- endfor %}
-
-    from ratios
-
-),
-
--- Stores count in full, departments by half: their growth is the less lasting of the two.
-group_parts as (
-
-    select
-        *,
-        {% for window, _, _ in windows -%}
-            {{ log_ratio(window ~ '_store / exp(' ~ window ~ '_chain_part)', '0.5e0', '2e0') }} as {{ window }}_store_part,
-            0.5e0 * {{ log_ratio(window ~ '_department / exp(' ~ window ~ '_chain_part)', '0.4e0', '2.5e0') }}
-                as {{ window }}_department_part
-            {{- ',\n        ' if not loop.last }}
-        {%- endfor %}
-
-    from chain_parts
-
-),
-
--- What a series has grown beyond its chain, store and department.
-series_parts as (
-
-    select
-        *,
-        {% for window, _, weight in windows -%}
-            {{ weight }} * case
-                when {{ window }}_series is null then 0e0
-                else
-                    {{ log_ratio(window ~ '_series', '0.2e0', '4e0') }}
-                    - {{ window }}_chain_part - {{ window }}_store_part - {{ window }}_department_part
-            end as {{ window }}_series_part
-            {{- ',\n        ' if not loop.last }}
-        {%- endfor %}
-
-    from group_parts
-
+        from growth_parts
+        group by 1, 2, 3, 4, 5
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
 ),
 
 -- Logarithms end in other digits on other engines.
 final as (
 
-    {% for level, level_id in [
-        ('chain', "''"), ('store', 'store_id'), ('department', 'department_id'), ('series', 'item_id')
-    ] -%}
     select
         origin_week_idx,
         seasons_back,
-        '{{ level }}' as level,
-        {{ level_id }} as level_id,
-        round(max(short_{{ level }}_part), 9) as short_growth,
-        round(max(long_{{ level }}_part), 9) as long_growth
+        level,
+        level_id,
+        round(max(case when n_weeks = 6 then growth end), 9) as short_growth,
+        round(max(case when n_weeks = 13 then growth end), 9) as long_growth
 
-    from series_parts
+    from level_parts
     group by 1, 2, 3, 4
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
+
 )
 
 select * from final

@@ -8,7 +8,7 @@ cutoffs as (
 
 steps as (
 
-    select n from (
+    select numbers.n from (
         values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9), (10), (11), (12), (13)
     ) as numbers (n)
 

@@ -94,12 +94,13 @@ trended as (
         case
             when not known_base.is_beyond_trend then known_base.base_sales
             when newest_trend.department_trend > 0e0 and newest_trend.trend is not null
-                then coalesce(
-                    0.5e0 * known_base.own_sales
-                    + 0.5e0 * greatest(newest_trend.trend, 0e0)
-                    * known_base.department_sales / newest_trend.department_trend,
-                    known_base.own_sales
-                )
+                then
+                    coalesce(
+                        0.5e0 * known_base.own_sales
+                        + 0.5e0 * greatest(newest_trend.trend, 0e0)
+                        * known_base.department_sales / newest_trend.department_trend,
+                        known_base.own_sales
+                    )
             else known_base.own_sales
         end as trended_sales
 
@@ -117,10 +118,10 @@ multipliers as (
     select
         cutoff_date,
         lead_band,
-        {% for level in ['chain', 'store', 'department', 'series'] -%}
-            max(case when level = '{{ level }}' then multiplier end) as {{ level }}_multiplier
-            {{- ',\n        ' if not loop.last }}
-        {%- endfor %}
+        max(case when level = 'chain' then multiplier end) as chain_multiplier,
+        max(case when level = 'store' then multiplier end) as store_multiplier,
+        max(case when level = 'department' then multiplier end) as department_multiplier,
+        max(case when level = 'series' then multiplier end) as series_multiplier
 
     from damping
     group by 1, 2
@@ -140,12 +141,11 @@ grown as (
         trended.sales,
         trended.seasons_back,
         trended.trended_sales * exp(
-            {% for level in ['chain', 'store', 'department', 'series'] -%}
-                multipliers.{{ level }}_multiplier * coalesce({{ expected_growth(
-                    level ~ '_growth.short_growth', level ~ '_growth.long_growth', 'trended.fading'
-                ) }}, 0e0)
-                {{- '\n            + ' if not loop.last }}
-            {%- endfor %}
+            multipliers.chain_multiplier * coalesce({{ expected_growth('chain_growth', 'trended.fading') }}, 0e0)
+            + multipliers.store_multiplier * coalesce({{ expected_growth('store_growth', 'trended.fading') }}, 0e0)
+            + multipliers.department_multiplier
+            * coalesce({{ expected_growth('department_growth', 'trended.fading') }}, 0e0)
+            + multipliers.series_multiplier * coalesce({{ expected_growth('series_growth', 'trended.fading') }}, 0e0)
         ) as grown_sales
 
     from trended
@@ -153,17 +153,30 @@ grown as (
         on
             trended.cutoff_date = multipliers.cutoff_date
             and trended.lead_band = multipliers.lead_band
-    {% for level, level_id in [
-        ('chain', "''"), ('store', 'trended.store_id'), ('department', 'trended.department_id'),
-        ('series', 'trended.item_id')
-    ] -%}
-    left join growth as {{ level }}_growth
+    left join growth as chain_growth
         on
-            {{ level }}_growth.level = '{{ level }}'
-            and {{ level_id }} = {{ level }}_growth.level_id
-            and trended.origin_week_idx = {{ level }}_growth.origin_week_idx
-            and trended.seasons_back = {{ level }}_growth.seasons_back
-    {% endfor %}
+            trended.origin_week_idx = chain_growth.origin_week_idx
+            and trended.seasons_back = chain_growth.seasons_back
+            and chain_growth.level = 'chain'
+    left join growth as store_growth
+        on
+            trended.origin_week_idx = store_growth.origin_week_idx
+            and trended.seasons_back = store_growth.seasons_back
+            and store_growth.level = 'store'
+            and trended.store_id = store_growth.level_id
+    left join growth as department_growth
+        on
+            trended.origin_week_idx = department_growth.origin_week_idx
+            and trended.seasons_back = department_growth.seasons_back
+            and department_growth.level = 'department'
+            and trended.department_id = department_growth.level_id
+    left join growth as series_growth
+        on
+            trended.origin_week_idx = series_growth.origin_week_idx
+            and trended.seasons_back = series_growth.seasons_back
+            and series_growth.level = 'series'
+            and trended.item_id = series_growth.level_id
+
 ),
 
 seasons as (
@@ -199,9 +212,10 @@ mixed as (
         sales,
         case
             when origin_week_idx >= 116
-                then coalesce(
-                    0.65e0 * one_season_sales + 0.35e0 * two_seasons_sales, one_season_sales, two_seasons_sales
-                )
+                then
+                    coalesce(
+                        0.65e0 * one_season_sales + 0.35e0 * two_seasons_sales, one_season_sales, two_seasons_sales
+                    )
             else coalesce(one_season_sales, two_seasons_sales)
         end as point_forecast
 

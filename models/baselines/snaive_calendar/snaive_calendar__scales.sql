@@ -58,7 +58,7 @@ summed as (
 
 ),
 
--- A department's mean error is pulled to the chain's as if by fifty more errors, a series' to its department's by twelve.
+-- A department's mean error is pulled to the chain's as if by fifty more errors, a series' to that by twelve.
 pulled as (
 
     select
