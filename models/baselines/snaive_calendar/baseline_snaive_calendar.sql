@@ -6,17 +6,28 @@ naive as (
 
 ),
 
-errors as (
-
-    select * from {{ ref('snaive_calendar__errors') }}
-    where not is_backtest
-
-),
-
 points as (
 
     select * from {{ ref('snaive_calendar__points') }}
     where not is_backtest
+
+),
+
+young as (
+
+    select * from {{ ref('snaive_calendar__young') }}
+
+),
+
+cutoffs as (
+
+    select * from {{ ref('exp_cutoffs') }}
+
+),
+
+floors as (
+
+    select * from {{ ref('snaive_calendar__floors') }}
 
 ),
 
@@ -39,42 +50,63 @@ settings as (
 ),
 
 -- What no last year tells is forecast as by the naive, and an ended series is 0 in both.
-joined as (
+forecasts as (
 
     select
-        naive.cutoff_date,
-        naive.item_id,
-        naive.week_end_date,
-        naive.horizon_weeks,
-        naive.is_ended,
-        coalesce(points.point_forecast, naive.mean) as point_forecast,
-        scales.error_scale * errors.error_unit as error_scale,
-        {% for column, _ in quantile_levels() if column != 'p50' -%}
-            band.z_{{ column }},
-            naive.{{ column }} - naive.p50 as naive_{{ column }},
-        {% endfor -%}
-        settings.lower_bound
+        naive.*,
+        {{ lead_band('naive.horizon_weeks') }} as lead_band,
+        cutoffs.cutoff_week_idx,
+        coalesce(points.point_forecast, young.point_forecast) as own_forecast,
+        coalesce(points.point_forecast, young.point_forecast, naive.mean) as point_forecast
 
     from naive
-    cross join settings
+    inner join cutoffs on naive.cutoff_date = cutoffs.cutoff_date
     left join points
         on
             naive.cutoff_date = points.cutoff_date
             and naive.item_id = points.item_id
             and naive.horizon_weeks = points.horizon_weeks
-    left join errors
+    left join young
         on
-            points.cutoff_date = errors.cutoff_date
-            and points.item_id = errors.item_id
-            and points.horizon_weeks = errors.horizon_weeks
+            naive.cutoff_date = young.cutoff_date
+            and naive.item_id = young.item_id
+            and naive.horizon_weeks = young.horizon_weeks
+
+),
+
+joined as (
+
+    select
+        forecasts.cutoff_date,
+        forecasts.item_id,
+        forecasts.week_end_date,
+        forecasts.horizon_weeks,
+        forecasts.is_ended,
+        forecasts.point_forecast,
+        case
+            when forecasts.own_forecast is not null and floors.error_floor > 0e0
+                then scales.error_scale * greatest(forecasts.own_forecast, floors.error_floor)
+        end as error_scale,
+        {% for column, _ in quantile_levels() if column != 'p50' -%}
+            band.z_{{ column }},
+            forecasts.{{ column }} - forecasts.p50 as naive_{{ column }},
+        {% endfor -%}
+        settings.lower_bound
+
+    from forecasts
+    cross join settings
+    left join floors
+        on
+            forecasts.cutoff_week_idx = floors.origin_week_idx
+            and forecasts.item_id = floors.item_id
     left join scales
         on
-            errors.cutoff_date = scales.cutoff_date
-            and errors.item_id = scales.item_id
+            forecasts.cutoff_date = scales.cutoff_date
+            and forecasts.item_id = scales.item_id
     left join band
         on
-            errors.cutoff_date = band.cutoff_date
-            and errors.lead_band = band.lead_band
+            forecasts.cutoff_date = band.cutoff_date
+            and forecasts.lead_band = band.lead_band
 
 ),
 

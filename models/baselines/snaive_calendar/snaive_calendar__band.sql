@@ -3,7 +3,6 @@ with
 errors as (
 
     select * from {{ ref('snaive_calendar__errors') }}
-    where is_backtest
 
 ),
 

@@ -6,6 +6,19 @@ sales_weeks as (
 
 ),
 
+-- Imported for each use: DuckDB keeps in memory what is used twice.
+season_ago as (
+
+    select * from {{ ref('snaive_calendar__weeks') }}
+
+),
+
+actuals as (
+
+    select * from {{ ref('snaive_calendar__weeks') }}
+
+),
+
 alignment as (
 
     select * from {{ ref('snaive_calendar__alignment') }}
@@ -98,7 +111,7 @@ smoothed as (
             own.seasons_back = department_own.seasons_back
             and own.week_idx = department_own.week_idx
             and own.department_id = department_own.department_id
-    left join sales_weeks as season_ago
+    left join season_ago
         on
             own.item_id = season_ago.item_id
             and own.week_idx - 52 * own.seasons_back = season_ago.week_idx
@@ -122,13 +135,13 @@ final as (
             smoothed.own_sales,
             smoothed.smoothed_sales
         ) as base_sales,
-        sales_weeks.sales
+        actuals.sales
 
     from smoothed
-    left join sales_weeks
+    left join actuals
         on
-            smoothed.item_id = sales_weeks.item_id
-            and smoothed.week_idx = sales_weeks.week_idx
+            smoothed.item_id = actuals.item_id
+            and smoothed.week_idx = actuals.week_idx
     where smoothed.own_sales is not null or smoothed.smoothed_sales is not null
 
 )

@@ -20,36 +20,29 @@ origins as (
 
 ),
 
+spine as (
+
+    select * from {{ ref('int_week__spine') }}
+
+),
+
 -- What followed each origin by the cutoff. Up to 39 weeks ahead the base is the same at every later origin.
-series_sums as (
+followed_weeks as (
 
     select
         origins.cutoff_date,
         origins.origin_week_idx,
-        {{ lead_band('base.week_idx - origins.origin_week_idx') }} as lead_band,
-        base.item_id,
-        min(base.store_id) as store_id,
-        min(base.department_id) as department_id,
-        sum({{ exact('base.sales') }}) as sales,
-        sum({{ exact('base.base_sales') }}) as base_sales
+        spine.week_idx,
+        {{ lead_band('spine.week_idx - origins.origin_week_idx') }} as lead_band,
+        power(0.9e0, spine.week_idx - origins.origin_week_idx) as fading
 
-    from base
-    inner join origins
+    from origins
+    inner join spine
         on
-            base.week_idx > origins.origin_week_idx
-            and base.week_idx <= origins.cutoff_week_idx
-            and base.week_idx <= origins.origin_week_idx + 39
-    where
-        origins.is_backtest
-        and base.sales is not null
-        and base.is_reported
-    group by 1, 2, 3, 4
-
-),
-
-base_weeks as (
-
-    select distinct week_idx from base
+            origins.origin_week_idx < spine.week_idx
+            and origins.cutoff_week_idx >= spine.week_idx
+            and origins.origin_week_idx + 39 >= spine.week_idx
+    where origins.is_backtest
 
 ),
 
@@ -57,22 +50,33 @@ base_weeks as (
 followed_bands as (
 
     select
-        origins.cutoff_date,
-        origins.origin_week_idx,
-        {{ lead_band('base_weeks.week_idx - origins.origin_week_idx') }} as lead_band,
-        {{ safe_divide(
-            'sum(' ~ exact('power(0.9e0, base_weeks.week_idx - origins.origin_week_idx)') ~ ')', 'count(*)'
-        ) }} as fading,
+        cutoff_date,
+        origin_week_idx,
+        lead_band,
+        {{ safe_divide('sum(' ~ exact('fading') ~ ')', 'count(*)') }} as fading,
         least(1e0, 4e0 / cast(count(*) as double)) as origin_weight
 
-    from base_weeks
-    inner join origins
-        on
-            base_weeks.week_idx > origins.origin_week_idx
-            and base_weeks.week_idx <= origins.cutoff_week_idx
-            and base_weeks.week_idx <= origins.origin_week_idx + 39
-    where origins.is_backtest
+    from followed_weeks
     group by 1, 2, 3
+
+),
+
+series_sums as (
+
+    select
+        followed_weeks.cutoff_date,
+        followed_weeks.origin_week_idx,
+        followed_weeks.lead_band,
+        base.item_id,
+        min(base.store_id) as store_id,
+        min(base.department_id) as department_id,
+        sum({{ exact('base.sales') }}) as sales,
+        sum({{ exact('base.base_sales') }}) as base_sales
+
+    from base
+    inner join followed_weeks on base.week_idx = followed_weeks.week_idx
+    where base.sales is not null and base.is_reported
+    group by 1, 2, 3, 4
 
 ),
 

@@ -6,58 +6,9 @@ points as (
 
 ),
 
-sales_weeks as (
-
-    select * from {{ ref('snaive_calendar__weeks') }}
-
-),
-
-origins as (
-
-    select * from {{ ref('snaive_calendar__origins') }}
-
-),
-
-origin_weeks as (
-
-    select distinct origin_week_idx from origins
-
-),
-
-series_levels as (
-
-    select
-        origin_weeks.origin_week_idx,
-        sales_weeks.item_id,
-        sales_weeks.recent_level
-
-    from sales_weeks
-    inner join origin_weeks on sales_weeks.week_idx = origin_weeks.origin_week_idx
-    where sales_weeks.recent_level is not null
-
-),
-
-typical_levels as (
-
-    select
-        origin_week_idx,
-        {{ safe_divide('sum(' ~ exact('recent_level') ~ ')', 'count(*)') }} as typical_level
-
-    from series_levels
-    group by 1
-
-),
-
--- An error is told in what was forecast, but in no less than a part of what the series, and the chain, sells.
 floors as (
 
-    select
-        typical_levels.origin_week_idx,
-        series_levels.item_id,
-        0.1e0 * series_levels.recent_level + 0.01e0 * typical_levels.typical_level as error_floor
-
-    from series_levels
-    inner join typical_levels on series_levels.origin_week_idx = typical_levels.origin_week_idx
+    select * from {{ ref('snaive_calendar__floors') }}
 
 ),
 
@@ -68,25 +19,19 @@ final as (
         points.origin_week_idx,
         points.item_id,
         points.week_idx,
-        points.is_backtest,
         points.horizon_weeks,
         points.lead_band,
-        greatest(points.point_forecast, floors.error_floor) as error_unit,
-        case
-            when points.is_backtest
-                then
-                    greatest(-1.5e0, least(
-                        3e0,
-                        (points.sales - points.point_forecast) / greatest(points.point_forecast, floors.error_floor)
-                    ))
-        end as relative_error
+        greatest(-1.5e0, least(
+            3e0,
+            (points.sales - points.point_forecast) / greatest(points.point_forecast, floors.error_floor)
+        )) as relative_error
 
     from points
     inner join floors
         on
             points.origin_week_idx = floors.origin_week_idx
             and points.item_id = floors.item_id
-    where floors.error_floor > 0e0
+    where points.is_backtest and floors.error_floor > 0e0
 
 )
 

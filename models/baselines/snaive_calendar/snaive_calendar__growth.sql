@@ -12,6 +12,12 @@ origins as (
 
 ),
 
+spine as (
+
+    select * from {{ ref('int_week__spine') }}
+
+),
+
 origin_weeks as (
 
     select distinct origin_week_idx from origins
@@ -28,25 +34,39 @@ growth_windows as (
 
 ),
 
-series_sums as (
+-- Weeks are joined by equality: engines estimate it well, and ranges badly.
+window_weeks as (
 
     select
         origin_weeks.origin_week_idx,
-        base.seasons_back,
         growth_windows.n_weeks,
+        growth_windows.own_weight,
+        spine.week_idx
+
+    from origin_weeks
+    cross join growth_windows
+    inner join spine
+        on
+            origin_weeks.origin_week_idx - growth_windows.n_weeks < spine.week_idx
+            and origin_weeks.origin_week_idx >= spine.week_idx
+
+),
+
+series_sums as (
+
+    select
+        window_weeks.origin_week_idx,
+        base.seasons_back,
+        window_weeks.n_weeks,
         base.item_id,
         base.store_id,
         base.department_id,
-        min(growth_windows.own_weight) as own_weight,
+        min(window_weeks.own_weight) as own_weight,
         sum({{ exact('base.sales') }}) as sales,
         sum({{ exact('base.base_sales') }}) as base_sales
 
     from base
-    inner join origin_weeks
-        on
-            base.week_idx > origin_weeks.origin_week_idx - 13
-            and base.week_idx <= origin_weeks.origin_week_idx
-    inner join growth_windows on base.week_idx > origin_weeks.origin_week_idx - growth_windows.n_weeks
+    inner join window_weeks on base.week_idx = window_weeks.week_idx
     where base.sales is not null and base.is_reported
     group by 1, 2, 3, 4, 5, 6
 

@@ -1,14 +1,8 @@
 with
 
-base as (
+reference_weeks as (
 
-    select * from {{ ref('snaive_calendar__base') }}
-
-),
-
-sales_weeks as (
-
-    select * from {{ ref('snaive_calendar__weeks') }}
+    select * from {{ ref('snaive_calendar__references') }}
 
 ),
 
@@ -21,95 +15,6 @@ growth as (
 damping as (
 
     select * from {{ ref('snaive_calendar__damping') }}
-
-),
-
-origins as (
-
-    select * from {{ ref('snaive_calendar__origins') }}
-
-),
-
-series as (
-
-    select * from {{ ref('exp_series') }}
-    where treatment <> 'ended'
-
-),
-
-forecast_origins as (
-
-    select
-        *,
-        case
-            when is_backtest then least(origin_week_idx + least(horizon_weeks, 39), cutoff_week_idx)
-            else cutoff_week_idx + horizon_weeks
-        end as last_week_idx
-
-    from origins
-    where is_for_band or not is_backtest
-
-),
-
--- A base is taken where all that it is made of had been sold by the origin.
-known_base as (
-
-    select
-        forecast_origins.cutoff_date,
-        forecast_origins.origin_week_idx,
-        forecast_origins.is_backtest,
-        base.seasons_back,
-        base.item_id,
-        base.store_id,
-        base.department_id,
-        base.week_idx,
-        base.week_idx - forecast_origins.origin_week_idx as horizon_weeks,
-        {{ lead_band('base.week_idx - forecast_origins.origin_week_idx') }} as lead_band,
-        power(0.9e0, base.week_idx - forecast_origins.origin_week_idx) as fading,
-        case when forecast_origins.is_backtest then base.sales end as sales,
-        base.own_sales,
-        base.department_sales,
-        base.base_sales,
-        base.week_idx - 52 * base.seasons_back > forecast_origins.origin_week_idx - 13 as is_beyond_trend
-
-    from base
-    inner join forecast_origins
-        on
-            base.week_idx > forecast_origins.origin_week_idx
-            and base.week_idx <= forecast_origins.last_week_idx
-            and base.newest_source_week_idx <= forecast_origins.origin_week_idx
-    inner join series
-        on
-            forecast_origins.cutoff_date = series.cutoff_date
-            and base.item_id = series.item_id
-    where not forecast_origins.is_backtest or base.sales is not null
-
-),
-
--- Where the trend around last year's week would reach beyond the origin, the last one that does not stands in.
-trended as (
-
-    select
-        known_base.*,
-        case
-            when not known_base.is_beyond_trend then known_base.base_sales
-            when newest_trend.department_trend > 0e0 and newest_trend.trend is not null
-                then
-                    coalesce(
-                        0.5e0 * known_base.own_sales
-                        + 0.5e0 * greatest(newest_trend.trend, 0e0)
-                        * known_base.department_sales / newest_trend.department_trend,
-                        known_base.own_sales
-                    )
-            else known_base.own_sales
-        end as trended_sales
-
-    from known_base
-    left join sales_weeks as newest_trend
-        on
-            known_base.is_beyond_trend
-            and known_base.item_id = newest_trend.item_id
-            and known_base.origin_week_idx - 13 = newest_trend.week_idx
 
 ),
 
@@ -131,51 +36,54 @@ multipliers as (
 grown as (
 
     select
-        trended.cutoff_date,
-        trended.origin_week_idx,
-        trended.is_backtest,
-        trended.item_id,
-        trended.week_idx,
-        trended.horizon_weeks,
-        trended.lead_band,
-        trended.sales,
-        trended.seasons_back,
-        trended.trended_sales * exp(
-            multipliers.chain_multiplier * coalesce({{ expected_growth('chain_growth', 'trended.fading') }}, 0e0)
-            + multipliers.store_multiplier * coalesce({{ expected_growth('store_growth', 'trended.fading') }}, 0e0)
+        reference_weeks.cutoff_date,
+        reference_weeks.origin_week_idx,
+        reference_weeks.is_backtest,
+        reference_weeks.item_id,
+        reference_weeks.week_idx,
+        reference_weeks.horizon_weeks,
+        reference_weeks.lead_band,
+        reference_weeks.sales,
+        reference_weeks.seasons_back,
+        reference_weeks.reference_sales * exp(
+            multipliers.chain_multiplier
+            * coalesce({{ expected_growth('chain_growth', 'reference_weeks.fading') }}, 0e0)
+            + multipliers.store_multiplier
+            * coalesce({{ expected_growth('store_growth', 'reference_weeks.fading') }}, 0e0)
             + multipliers.department_multiplier
-            * coalesce({{ expected_growth('department_growth', 'trended.fading') }}, 0e0)
-            + multipliers.series_multiplier * coalesce({{ expected_growth('series_growth', 'trended.fading') }}, 0e0)
+            * coalesce({{ expected_growth('department_growth', 'reference_weeks.fading') }}, 0e0)
+            + multipliers.series_multiplier
+            * coalesce({{ expected_growth('series_growth', 'reference_weeks.fading') }}, 0e0)
         ) as grown_sales
 
-    from trended
+    from reference_weeks
     inner join multipliers
         on
-            trended.cutoff_date = multipliers.cutoff_date
-            and trended.lead_band = multipliers.lead_band
+            reference_weeks.cutoff_date = multipliers.cutoff_date
+            and reference_weeks.lead_band = multipliers.lead_band
     left join growth as chain_growth
         on
-            trended.origin_week_idx = chain_growth.origin_week_idx
-            and trended.seasons_back = chain_growth.seasons_back
+            reference_weeks.origin_week_idx = chain_growth.origin_week_idx
+            and reference_weeks.seasons_back = chain_growth.seasons_back
             and chain_growth.level = 'chain'
     left join growth as store_growth
         on
-            trended.origin_week_idx = store_growth.origin_week_idx
-            and trended.seasons_back = store_growth.seasons_back
+            reference_weeks.origin_week_idx = store_growth.origin_week_idx
+            and reference_weeks.seasons_back = store_growth.seasons_back
             and store_growth.level = 'store'
-            and trended.store_id = store_growth.level_id
+            and reference_weeks.store_id = store_growth.level_id
     left join growth as department_growth
         on
-            trended.origin_week_idx = department_growth.origin_week_idx
-            and trended.seasons_back = department_growth.seasons_back
+            reference_weeks.origin_week_idx = department_growth.origin_week_idx
+            and reference_weeks.seasons_back = department_growth.seasons_back
             and department_growth.level = 'department'
-            and trended.department_id = department_growth.level_id
+            and reference_weeks.department_id = department_growth.level_id
     left join growth as series_growth
         on
-            trended.origin_week_idx = series_growth.origin_week_idx
-            and trended.seasons_back = series_growth.seasons_back
+            reference_weeks.origin_week_idx = series_growth.origin_week_idx
+            and reference_weeks.seasons_back = series_growth.seasons_back
             and series_growth.level = 'series'
-            and trended.item_id = series_growth.level_id
+            and reference_weeks.item_id = series_growth.level_id
 
 ),
 
@@ -223,94 +131,6 @@ mixed as (
 
 ),
 
--- A series that did not sell a year ago goes along its department's last year, at its level of the last quarter.
-department_weeks as (
-
-    select
-        department_id,
-        week_idx,
-        max(department_sales) as department_sales,
-        max(newest_source_week_idx) as newest_source_week_idx
-
-    from base
-    where seasons_back = 1
-    group by 1, 2
-
-),
-
-young_series as (
-
-    select * from series
-    where first_week_idx > cutoff_week_idx - 52
-
-),
-
-young_levels as (
-
-    select
-        young_series.cutoff_date,
-        young_series.item_id,
-        {{ safe_divide(
-            'sum(' ~ exact('sales_weeks.sales') ~ ')', 'sum(' ~ exact('department_weeks.department_sales') ~ ')'
-        ) }} as department_share
-
-    from young_series
-    inner join sales_weeks
-        on
-            young_series.item_id = sales_weeks.item_id
-            and young_series.cutoff_week_idx - 13 < sales_weeks.week_idx
-            and young_series.cutoff_week_idx >= sales_weeks.week_idx
-    inner join department_weeks
-        on
-            young_series.department_id = department_weeks.department_id
-            and sales_weeks.week_idx = department_weeks.week_idx
-    where sales_weeks.sales is not null and department_weeks.department_sales > 0e0
-    group by 1, 2
-
-),
-
-young as (
-
-    select
-        young_series.cutoff_date,
-        young_series.cutoff_week_idx as origin_week_idx,
-        young_series.item_id,
-        department_weeks.week_idx,
-        false as is_backtest,
-        department_weeks.week_idx - young_series.cutoff_week_idx as horizon_weeks,
-        {{ lead_band('department_weeks.week_idx - young_series.cutoff_week_idx') }} as lead_band,
-        cast(null as double) as sales,
-        young_levels.department_share * department_weeks.department_sales as point_forecast
-
-    from young_series
-    inner join young_levels
-        on
-            young_series.cutoff_date = young_levels.cutoff_date
-            and young_series.item_id = young_levels.item_id
-    inner join department_weeks
-        on
-            young_series.department_id = department_weeks.department_id
-            and young_series.cutoff_week_idx < department_weeks.week_idx
-            and young_series.cutoff_week_idx + young_series.horizon_weeks >= department_weeks.week_idx
-            and young_series.cutoff_week_idx >= department_weeks.newest_source_week_idx
-    left join mixed
-        on
-            young_series.cutoff_date = mixed.cutoff_date
-            and young_series.cutoff_week_idx = mixed.origin_week_idx
-            and young_series.item_id = mixed.item_id
-            and department_weeks.week_idx = mixed.week_idx
-    where mixed.item_id is null and young_levels.department_share is not null
-
-),
-
-all_points as (
-
-    select * from mixed
-    union all
-    select * from young
-
-),
-
 final as (
 
     select
@@ -324,7 +144,7 @@ final as (
         sales,
         {{ round_significant('point_forecast') }} as point_forecast
 
-    from all_points
+    from mixed
     where point_forecast is not null
 
 )

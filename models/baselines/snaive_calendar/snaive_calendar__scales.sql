@@ -22,7 +22,6 @@ series_errors as (
         sum({{ exact('abs(relative_error)') }}) as sum_abs_error
 
     from errors
-    where is_backtest
     group by 1, 2
 
 ),
