@@ -91,7 +91,7 @@ final as (
         week_idx,
         sales,
         known_sales,
-        coalesce(greatest(recent_level, 0e0), recent_level) as recent_level,
+        case when recent_level is not null then greatest(recent_level, 0e0) end as recent_level,
         {{ safe_divide(
             'sum(' ~ exact('known_sales') ~ ') over (partition by item_id ' ~ around ~ ')',
             'count(known_sales) over (partition by item_id ' ~ around ~ ')',
