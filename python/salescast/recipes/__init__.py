@@ -122,6 +122,10 @@ def _no_needs(_: Model) -> tuple[str, ...]:
     return ()
 
 
+def _no_selector(_: Model) -> str | None:
+    return None
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How the forecasts of a model come about.
@@ -133,6 +137,8 @@ class Recipe:
         needs: Ids of the models whose runs of the same cutoff are landed before one of this model
             does anything but export. They are made even when they are not named.
         vintages: Whether a run reads what was landed before its cutoff.
+        selector: The dbt selector of what only this model is made from; None if the selector
+            pre_predict has all of it.
         jobs: What it asks of the forecaster; None if nothing.
     """
 
@@ -141,6 +147,7 @@ class Recipe:
     check: Callable[[Model, str], None] = _accept
     needs: Callable[[Model], tuple[str, ...]] = _no_needs
     vintages: bool = False
+    selector: Callable[[Model], str | None] = _no_selector
     jobs: Jobs | None = None
 
     def step(self, name: str) -> Step | None:
@@ -178,6 +185,12 @@ def needed_libraries(models: Iterable[Model]) -> list[str]:
     """What a machine needs that does the jobs of these models itself, each library once."""
     jobs = (find_recipe(model.recipe).jobs for model in models)
     return list(dict.fromkeys(name for each in jobs if each for name in each.libraries))
+
+
+def selectors_of(models: Iterable[Model]) -> list[str]:
+    """The dbt selectors of what only these models are made from, each once."""
+    found = (find_recipe(model.recipe).selector(model) for model in models)
+    return list(dict.fromkeys(name for name in found if name is not None))
 
 
 def steps_of(run: RunRecord) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from salescast.errors import UserError
@@ -9,6 +10,8 @@ from salescast.recipes import SNAIVE, Context, Model, Recipe, Step, land, need_f
 from salescast.week.batch import RunRecord
 from salescast.week.export import export_rows
 from salescast.week.load import Forecasts
+
+_SELECTOR = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def export_relation(context: Context, model: Model, run: RunRecord, to: Path | None = None) -> int:
@@ -34,6 +37,18 @@ def _check(model: Model, where: str) -> None:
             where=where,
             fix='Write relation = "<a model of models/baselines>".',
         )
+    selector = model.settings.get("selector", "pre_predict")
+    if not isinstance(selector, str) or not _SELECTOR.fullmatch(selector):
+        raise UserError(
+            f"The selector {selector!r} is not usable.",
+            where=where,
+            fix="Name one of selectors.yml, or leave the line out.",
+        )
+
+
+def _selector(model: Model) -> str | None:
+    selector = model.settings.get("selector")
+    return None if selector is None else str(selector)
 
 
 def _export(context: Context, run: RunRecord) -> str:
@@ -54,7 +69,8 @@ def _load(context: Context, run: RunRecord) -> str:
 
 
 RECIPE = Recipe(
-    keys=frozenset({"relation"}),
+    keys=frozenset({"relation", "selector"}),
     check=_check,
+    selector=_selector,
     steps=(Step("export", _export), Step("load", _load)),
 )

@@ -21,7 +21,7 @@ from typing import Any
 from salescast.errors import RunError, UserError
 from salescast.forecaster import Forecaster, StopJob, open_forecaster
 from salescast.lake import Lake, open_lake, sortable_id, utc_naive
-from salescast.recipes import SNAIVE, Context, Model, find_recipe, not_yet, steps_of
+from salescast.recipes import SNAIVE, Context, Model, find_recipe, not_yet, selectors_of, steps_of
 from salescast.recipes.catalogue import read_models
 from salescast.settings import Settings
 from salescast.warehouse import Warehouse, open_warehouse
@@ -67,7 +67,7 @@ def carry_out(week: Week, only: str | None = None) -> None:
         if _is_outdated(week):
             _begin_again(week)
         _do(week, "request", partial(_request, week))
-        _do(week, "build", partial(_build, week, "pre_predict"))
+        _do(week, "build", partial(_build_for_models, week))
         _do(week, "resolve", partial(_resolve, week))
     elif not batch.record.runs or (only == "export" and _is_outdated(week)):
         raise RunError(
@@ -268,12 +268,19 @@ def _request(week: Week) -> str:
     return f"{n} {'cutoff' if n == 1 else 'cutoffs'}, {record.prediction_length} weeks ahead"
 
 
-def _build(week: Week, selector: str) -> str:
-    result = week.warehouse.build(selector)
-    detail = f"{result.n_nodes} nodes in {result.seconds:.1f} s of dbt's own"
-    if result.warnings:
-        detail += "".join(f"\n  warning: {warning}" for warning in result.warnings)
-    return detail
+def _build_for_models(week: Week) -> str:
+    """Build what all models are made from, then what only some of the batch's are."""
+    models = [week.models[name] for name in week.batch.record.models if name in week.models]
+    return _build(week, "pre_predict", *selectors_of(models))
+
+
+def _build(week: Week, *selectors: str) -> str:
+    results = [week.warehouse.build(selector) for selector in selectors]
+    n_nodes = sum(result.n_nodes for result in results)
+    seconds = sum(result.seconds for result in results)
+    detail = f"{n_nodes} nodes in {seconds:.1f} s of dbt's own"
+    warnings = (warning for result in results for warning in result.warnings)
+    return detail + "".join(f"\n  warning: {warning}" for warning in warnings)
 
 
 def _publish(week: Week) -> str:

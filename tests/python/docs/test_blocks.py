@@ -46,7 +46,6 @@ NOT_RUN = [
     ("docs/dbt.md", "dbt build", "is run by `make dbt`, on_athena/test_bare_build.py and " + PARTS),
     ("docs/dbt.md", "export SALESCAST_SCHEMA=change", "is run by " + PARTS),
     ("docs/mstl-ets.md", "salescast backtest", "needs a home; recipes/test_mstl_ets.py"),
-    ("docs/snaive-calendar.md", "salescast ", "needs a home; end_to_end/test_snaive_calendar.py"),
     ("docs/sagemaker.md", "export SALESCAST_FORECASTER=sagemaker", SAGEMAKER_WEEK),
     ("docs/sagemaker.md", "python -m local_aws up", "starts a stack; so does on_sagemaker"),
     ("packages/local-aws/README.md", "python -m local_aws up", "is run by on_athena/test_stack.py"),

@@ -68,6 +68,8 @@ def test_an_unknown_name_lists_the_known_ones(tmp_path: Path) -> None:
         (RESERVED + '[a]\nrecipe = "magic"\n', "'magic' is not known"),
         (RESERVED + '[a]\nrecipe = "sql"\n', "needs a relation"),
         (RESERVED + '[a]\nrecipe = "sql"\nrelation = "x"\ncolour = 1\n', "colour"),
+        (RESERVED + '[a]\nrecipe = "sql"\nrelation = "x"\nselector = "--target"\n', "'--target'"),
+        (RESERVED + '[a]\nrecipe = "sql"\nrelation = "x"\nselector = 1\n', "selector 1"),
         (RESERVED + '["A b"]\nrecipe = "sql"\nrelation = "x"\n', "not usable"),
         ("[snaive_52", "not valid TOML"),
     ],

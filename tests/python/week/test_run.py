@@ -17,6 +17,7 @@ from salescast.forecaster import JobUsage, TransformJob
 from salescast.forecaster.sagemaker.images import built_in_image
 from salescast.lake import Lake, sortable_id
 from salescast.lake.trained_models import read_trained_model
+from salescast.recipes import Model
 from salescast.warehouse import Landed
 from salescast.week.batch import Batch, BatchRecord, read_record
 from salescast.week.export import RunFiles
@@ -73,6 +74,19 @@ def test_the_week_builds_twice_and_publishes_last(whole: World) -> None:
     assert builds == [("build", "pre_predict"), ("build", "post_predict")]
     assert whole.calls[-1] == ("publish",)
     assert read_record(whole.folder / "batches" / "20261122t000000-ab12").status == "done"
+
+
+def test_models_with_a_selector_are_built_where_a_batch_asks_for_them(tmp_path: Path) -> None:
+    settings = {"relation": "baseline_snaive_52", "selector": "mine"}
+    models = MODELS | {
+        name: Model(name, "sql", settings) for name in ("mine", "yours", "not_asked")
+    }
+    models["not_asked"] = Model("not_asked", "sql", settings | {"selector": "other"})
+    asked = [models[name] for name in ("snaive_52", "mine", "yours")]
+    world = begin(tmp_path, models=asked)
+    carry_out(open_week(world, models))
+    builds = [call[1] for call in world.calls if call[0] == "build"]
+    assert builds == ["pre_predict", "mine", "post_predict"]
 
 
 def test_everything_is_exported_before_anything_is_trained(whole: World) -> None:
