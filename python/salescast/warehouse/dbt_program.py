@@ -8,11 +8,13 @@ time of a build on Athena.
 from __future__ import annotations
 
 import importlib.util
+import os
 import threading
 from collections.abc import Callable
 from functools import cache, wraps
 from typing import TYPE_CHECKING, Any
 
+from dbt.cli import params
 from dbt.cli.main import cli
 
 if TYPE_CHECKING:
@@ -24,6 +26,9 @@ def main() -> None:
     # DuckDB does without the extra aws.
     if importlib.util.find_spec("boto3"):
         _make_clients_once()
+    # dbt's hints on speed keep the time of the last one in the user's home folder. 1.11 has none.
+    if hasattr(params, "hints_enabled"):
+        os.environ.setdefault("DBT_ENGINE_HINTS_ENABLED", "false")
     cli()
 
 
