@@ -34,7 +34,7 @@ quick: $(BASE_STAMP) ## a first look without PyTorch: simulate a chain, forecast
 	@echo "\`make demo\` adds DeepAR to the same chain."
 
 $(BASE_STAMP): requirements-base.lock pyproject.toml
-	@echo "making $(VENV) from requirements-base.lock (460 MB on disk)"
+	@echo "making $(VENV) from requirements-base.lock (470 MB on disk)"
 	$(call make_venv,$(VENV),requirements-base.lock,--editable .)
 	@touch $@
 
