@@ -166,6 +166,8 @@ def read_rejected(path: Path, *, schema: str) -> list[tuple[str, int]]:
 def read_reruns(path: Path, *, schema: str, batch_id: str) -> list[Rerun]:
     """Live runs of a batch that are not the record of their cutoff, with the one that is.
 
+    Those made from the same data are left out.
+
     Args:
         path: The published file.
         schema: The prefix of the schemas.
@@ -178,7 +180,7 @@ def read_reruns(path: Path, *, schema: str, batch_id: str) -> list[Rerun]:
             from {marts}.dim_forecast_run as run
             join {marts}.dim_forecast_run as record using (model_id, cutoff_date, kind)
             where run.batch_id = $batch_id and run.kind = 'live' and not run.is_current
-                and record.is_current
+                and record.is_current and run.data_hash is distinct from record.data_hash
             order by run.cutoff_date desc, run.model_id
             """,
             batch_id=batch_id,
