@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from salescast.errors import RunError, UserError
+from salescast.marts.reader import REPORT_TABLES
 from salescast.report import write_report
 
 NEWEST_WEEK = date(2012, 10, 26)
@@ -328,6 +329,8 @@ def test_columns_are_those_of_the_contracts(built: Marts) -> None:
     }
     columns = built.sql("select table_name, column_name from information_schema.columns")
     assert set(columns) - contracts == set()
+    # Whatever this page was drawn from is also what Athena publishes.
+    assert {table for table, _ in columns} == set().union(*REPORT_TABLES.values())
 
 
 def test_page_is_self_contained_and_small(page: Page) -> None:

@@ -36,6 +36,7 @@ REPORT_TABLES: dict[str, tuple[str, ...]] = {
         "rpt_forecast_latest",
         "rpt_forecast_accuracy",
         "rpt_rejected_rows",
+        "rpt_row_problems",
         "rpt_part_weeks",
         "rpt_batches",
     ),

@@ -218,4 +218,4 @@ def test_the_page_shows_part_weeks(unknown: tuple[Home, str]) -> None:
     (page,) = home.path.rglob("*.html")
     text = page.read_text(encoding="utf-8")
     assert "Part weeks" in text
-    assert "late:, later:" in text
+    assert ">late, later<" in text
