@@ -118,6 +118,15 @@ LAKE_SCHEMAS: dict[str, dict[str, str]] = {
         "newest_week_end_date": "date",
         "schema_version": "integer",
     },
+    "run_members": {
+        **_text("run_id", "batch_id", "model_id"),
+        "cutoff_date": "date",
+        "prediction_length": "integer",
+        **_text("member_model_id", "member_run_id"),
+        "n_members": "integer",
+        "asked_at": "timestamp",
+        "schema_version": "integer",
+    },
     "withdrawals": {
         **_text("run_id", "reason"),
         "withdrawn_at": "timestamp",

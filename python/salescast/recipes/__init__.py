@@ -107,11 +107,14 @@ class Jobs:
         check: Refuses a model whose jobs would fail, before anything is built. It is given the
             model, the forecaster, the weeks to forecast and the trained model to use again.
         libraries: What a machine needs that does the jobs itself, as Python imports it.
+        is_quick: Whether a machine that does them itself needs seconds, so that earlier cutoffs
+            may be forecast for others to learn from.
     """
 
     uses: tuple[Use, ...]
     check: Callable[[Model, Forecaster, int, TrainedModel | None], None]
     libraries: tuple[str, ...] = ()
+    is_quick: bool = False
 
 
 def _accept(_: Model, __: str) -> None:
@@ -136,7 +139,8 @@ class Recipe:
         check: Refuses a table whose values are wrong; it is given the model and its place.
         needs: Ids of the models whose runs of the same cutoff are landed before one of this model
             does anything but export. They are made even when they are not named.
-        vintages: Whether a run reads what was landed before its cutoff.
+        vintages: Whether a run learns from what was landed before its cutoff; the first one has
+            what it needs forecast at earlier cutoffs too, where that is quick.
         selector: The dbt selector of what only this model is made from; None if the selector
             pre_predict has all of it.
         jobs: What it asks of the forecaster; None if nothing.

@@ -39,11 +39,13 @@ class Algorithm:
         validate: Makes a job's hyperparameters of those that SageMaker knows and of the extensions
             that only our own program takes; raises ContractError.
         libraries: What it imports beside the base of the package.
+        is_quick: Whether it trains and forecasts in seconds.
     """
 
     name: str
     validate: Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, str]]
     libraries: tuple[str, ...] = ()
+    is_quick: bool = False
 
 
 def trained_recipe(algorithm: Algorithm) -> Recipe:
@@ -61,6 +63,7 @@ def trained_recipe(algorithm: Algorithm) -> Recipe:
             uses=("training", "transform"),
             check=partial(_check_jobs, algorithm),
             libraries=algorithm.libraries,
+            is_quick=algorithm.is_quick,
         ),
     )
 

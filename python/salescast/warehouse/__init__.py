@@ -133,6 +133,13 @@ class Warehouse(Protocol):
     def export_baseline(self, relation: str, cutoff: date, to: Path) -> int:
         """Write the forecasts of a SQL model at a cutoff as Parquet; returns the rows."""
 
+    def export_run(self, relation: str, run_id: str, to: Path) -> int:
+        """Write the forecasts that a model of the warehouse made for a run as Parquet.
+
+        Returns:
+            The number of rows; 0, and no file, if there are none or no such table yet.
+        """
+
     def export_series(self, cutoff: date, to: Path) -> int:
         """Write the series of a cutoff and their treatment as Parquet; returns their number."""
 

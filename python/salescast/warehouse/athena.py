@@ -223,6 +223,15 @@ class AthenaWarehouse:
         table = self._table("baselines", relation)
         return self._export_rows(table, cutoff, "item_id, horizon_weeks", to)
 
+    def export_run(self, relation: str, run_id: str, to: Path) -> int:
+        """Write the rows of a run as Parquet; returns their number, 0 without such a table."""
+        if self._storage("baselines", relation) is None:
+            return 0
+        table = self._table("baselines", relation)
+        return self._export_where(
+            table, f"run_id = {quoted_text(run_id)}", "item_id, horizon_weeks", to
+        )
+
     def export_series(self, cutoff: date, to: Path) -> int:
         """Write the rows of exp_series at a cutoff as Parquet; returns their number."""
         return self._export_rows(self._table("exports", "exp_series"), cutoff, "item_id", to)
@@ -245,7 +254,10 @@ class AthenaWarehouse:
         return n_rows
 
     def _export_rows(self, table: str, cutoff: date, order: str, to: Path) -> int:
-        query = f"select * from {table} where cutoff_date = {_day(cutoff)}"
+        return self._export_where(table, f"cutoff_date = {_day(cutoff)}", order, to)
+
+    def _export_where(self, table: str, condition: str, order: str, to: Path) -> int:
+        query = f"select * from {table} where {condition}"
         with self._unloaded_files(query, "PARQUET") as paths:
             if not paths:
                 return 0

@@ -260,6 +260,26 @@ class DuckDBWarehouse:
                     fix="Name a model of models/baselines as the relation.",
                 ) from error
 
+    def export_run(self, relation: str, run_id: str, to: Path) -> int:
+        """Write the rows of a run as Parquet; returns their number, 0 without such a table."""
+        table = self._table("baselines", relation)
+        with self._open() as connection:
+            try:
+                rows = connection.execute(
+                    f"select count(*) from {table} where run_id = ?", [run_id]
+                ).fetchall()
+            except duckdb.CatalogException:
+                return 0
+            if rows == [(0,)]:
+                return 0
+            return _copy(
+                connection,
+                f"select * from {table} where run_id = ? order by item_id, horizon_weeks",
+                [run_id],
+                to,
+                "format parquet",
+            )
+
     def export_series(self, cutoff: date, to: Path) -> int:
         """Write the rows of exp_series at a cutoff as Parquet; returns their number."""
         return self._export_items("exp_series", cutoff, to)

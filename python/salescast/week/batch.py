@@ -72,7 +72,8 @@ class BatchRecord(BaseModel):
 
     `finished` holds the steps that need not be done again, `attempts` everything that ended.
     `forecaster` is where the jobs of its models run; None if they have none, and in records of
-    before it was kept.
+    before it was kept. `vintage_weeks` are the weeks back from the newest cutoff at which only
+    `vintage_models` are run, for others to learn from.
     """
 
     batch_id: _Id
@@ -83,6 +84,8 @@ class BatchRecord(BaseModel):
     requests: list[CutoffRequest]
     prediction_length: int
     models: list[str]
+    vintage_weeks: list[int] = []
+    vintage_models: list[str] = []
     forecaster: str | None = None
     trained_model_id: str | None = None
     request_id: str | None = None

@@ -25,6 +25,16 @@ if TYPE_CHECKING:
     from salescast.settings import Settings
 
 
+VINTAGES = 8
+"""Vintages that a model which learns from them should have; more change little."""
+
+VINTAGE_STEP = 4
+"""Weeks from one to the next: neighbours share most of their errors."""
+
+_LEAST_HISTORY = 60
+"""Weeks of sales before the first vintage: a year, and some to see it by."""
+
+
 @dataclass(frozen=True)
 class Asked:
     """The options of `run` or `backtest`; None and empty where the command was given none."""
@@ -76,6 +86,8 @@ def plan_batch(settings: Settings, lake: Lake, landed: Landed, asked: Asked) -> 
         trained=trained,
         trained_by="the champion's trained model" if is_champions else "--trained-model",
     )
+    if asked.command == "run":
+        _ask_for_vintages(record, models, lake, landed)
     batch = NewBatch(record, models, trained)
     _check_jobs(batch, open_forecaster(settings))
     return batch
@@ -176,6 +188,57 @@ def new_record(
         forecaster=forecaster if any(find_recipe(model.recipe).jobs for model in models) else None,
         trained_model_id=trained.trained_model_id if trained else None,
     )
+
+
+def _ask_for_vintages(
+    record: BatchRecord, models: Sequence[Model], lake: Lake, landed: Landed
+) -> None:
+    """Have what a model learns from forecast at earlier cutoffs too, where it has not been."""
+    learned_from = {
+        name
+        for model in models
+        for recipe in (find_recipe(model.recipe),)
+        if recipe.vintages
+        for name in recipe.needs(model)
+    }
+    names = [
+        model.model_id
+        for model in models
+        if model.model_id in learned_from and _is_quick(model, record)
+    ]
+    newest = record.requests[0].cutoff_date or landed.last_date
+    if not names or newest is None or landed.first_date is None:
+        return
+    known = [row for row in lake.read("runs").to_pylist() if row["model_id"] in names]
+    blocks = [
+        {
+            -(-(newest - row["cutoff_date"]).days // (7 * VINTAGE_STEP))
+            for row in known
+            if row["model_id"] == name and row["cutoff_date"] < newest
+        }
+        for name in names
+    ]
+    asked = {request.weeks_back for request in record.requests}
+    record.vintage_weeks = [
+        VINTAGE_STEP * block
+        for block in range(1, VINTAGES + 1)
+        if VINTAGE_STEP * block not in asked
+        and block not in set.intersection(*blocks)
+        and newest - timedelta(weeks=VINTAGE_STEP * block + _LEAST_HISTORY) >= landed.first_date
+    ]
+    record.vintage_models = names if record.vintage_weeks else []
+    record.requests += [
+        CutoffRequest(cutoff_date=record.requests[0].cutoff_date, weeks_back=weeks, kind="backtest")
+        for weeks in record.vintage_weeks
+    ]
+
+
+def _is_quick(model: Model, record: BatchRecord) -> bool:
+    jobs = find_recipe(model.recipe).jobs
+    if jobs is None:
+        return True
+    # A trained model that the command names has seen the weeks that it would have to forecast.
+    return jobs.is_quick and record.forecaster == "local" and record.trained_model_id is None
 
 
 def _check_jobs(batch: NewBatch, forecaster: Forecaster) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -288,9 +288,13 @@ def _publish(week: Week) -> str:
 
 
 def _resolve(week: Week) -> str:
-    """Make one run of each cutoff and model."""
+    """Make one run of each model and cutoff; a model's come after all of those that it needs."""
     record = week.batch.record
     cutoffs = week.warehouse.cutoffs()
+    newest = max((cutoff.cutoff_date for cutoff in cutoffs), default=date.max)
+    vintages = {newest - timedelta(weeks=weeks) for weeks in record.vintage_weeks}
+    # Nobody asked for vintages by name: one without sales is left out.
+    cutoffs = [each for each in cutoffs if each.has_sales or each.cutoff_date not in vintages]
     without = [str(cutoff.cutoff_date) for cutoff in cutoffs if not cutoff.has_sales]
     if without or not cutoffs:
         raise UserError(
@@ -299,7 +303,12 @@ def _resolve(week: Week) -> str:
             fix="Give a day on or after the end of the first complete week and not after the "
             "newest one.",
         )
-    pairs = [(cutoff, week.models[name]) for cutoff in cutoffs for name in record.models]
+    pairs = [
+        (cutoff, week.models[name])
+        for name in record.models
+        for cutoff in cutoffs
+        if cutoff.cutoff_date not in vintages or name in record.vintage_models
+    ]
     record.runs = [
         RunRecord(
             run_id=run_id_of(record.batch_id, number, model.model_id),

@@ -1,4 +1,4 @@
-"""The dbt project with a model that trains in seconds."""
+"""The dbt project with models that are made in seconds."""
 
 from __future__ import annotations
 
@@ -21,11 +21,15 @@ num_layers = 1
 [tiny.extensions]
 num_batches_per_epoch = 2
 seed = 3
+
+[tiny_blend]
+recipe = "blend"
+members = ["snaive_52", "snaive_calendar"]
 """
 
 
 def project_with_tiny_model(folder: Path) -> Path:
-    """The dbt project with one more model, a DeepAR that trains in seconds."""
+    """The dbt project with a DeepAR that trains in seconds, and a blend of SQL models."""
     folder.mkdir(parents=True)
     for name in ("dbt_project.yml", "profiles.yml", "selectors.yml"):
         (folder / name).symlink_to(REPOSITORY / name)

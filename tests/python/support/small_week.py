@@ -175,6 +175,9 @@ class FakeWarehouse:
         self.world.tick()
         return len(rows)
 
+    def export_run(self, relation: str, run_id: str, to: Path) -> int:
+        raise AssertionError("no model of these tests is made by the warehouse for a run")
+
     def export_series(self, cutoff: date, to: Path) -> int:
         self._need(cutoff)
         self.world.work("export_series", str(cutoff))

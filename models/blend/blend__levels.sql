@@ -1,0 +1,84 @@
+with
+
+members as (
+
+    select * from {{ ref('blend__members') }}
+
+),
+
+vintages as (
+
+    select * from {{ ref('blend__vintages') }}
+
+),
+
+sales_filled as (
+
+    select * from {{ ref('int_sales__filled') }}
+
+),
+
+origins as (
+
+    select distinct
+        cutoff_date,
+        cutoff_week_idx
+
+    from members
+    union distinct
+    select distinct
+        vintage_cutoff_date as cutoff_date,
+        vintage_week_idx as cutoff_week_idx
+
+    from vintages
+
+),
+
+-- Sums are of decimals: those of doubles depend on the order of the rows.
+seen as (
+
+    select
+        origins.cutoff_date,
+        sales_filled.item_id,
+        min(sales_filled.store_id) as store_id,
+        min(sales_filled.department_id) as department_id,
+        greatest(0e0, coalesce(cast(
+            sum(case
+                when sales_filled.week_idx > origins.cutoff_week_idx - 26 then {{ exact('sales_filled.sales') }}
+            end) as double
+        ) / nullif(count(case when sales_filled.week_idx > origins.cutoff_week_idx - 26 then sales_filled.sales end), 0), 0e0)) as recent_level,
+        count(case when sales_filled.sales <> floor(sales_filled.sales) then 1 end) as n_fractions
+
+    from origins
+    inner join sales_filled on origins.cutoff_week_idx >= sales_filled.week_idx
+    group by 1, 2
+
+),
+
+final as (
+
+    select
+        cutoff_date,
+        item_id,
+        store_id,
+        department_id,
+        recent_level,
+        sum(n_fractions) over (partition by cutoff_date) = 0 as is_in_units,
+        -- The least that a series is taken to sell where errors are set against its size.
+        case
+            when sum(n_fractions) over (partition by cutoff_date) = 0 then 1e0
+            else
+                cast(sum({{ exact('recent_level') }}) over (partition by cutoff_date) as double) * 1e-3
+                / count(*) over (partition by cutoff_date)
+        end as level_floor,
+        -- Some five thousand series tell the shape of the errors as well as all of them.
+        mod(
+            {{ text_number('item_id') }},
+            cast(greatest(1e0, floor(count(*) over (partition by cutoff_date) / 5e3)) as bigint)
+        ) = 0 as is_sampled
+
+    from seen
+
+)
+
+select * from final

@@ -1,0 +1,262 @@
+"""A blend on a made-up chain: it learns from its members' vintages, and from nothing later."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from datetime import date
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from support.home import Home
+from support.sources import weeks, write_csv
+
+pytestmark = pytest.mark.dbt
+
+COLUMNS = ("store", "department", "date", "sales")
+WEEKS = weeks(date(2022, 1, 8), 150)
+CUTOFF, HORIZON = WEEKS[141], 8
+MEMBERS = ("snaive_52", "snaive_calendar")
+VINTAGES = [WEEKS[141 - 4 * n] for n in range(8, 0, -1)]
+RUN = ("--model", "tiny_blend", "--horizon", str(HORIZON))
+BANDS = ((1, 4), (5, 13), (14, 26), (27, 104))
+LEVELS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+QUANTILES = [f"p{round(100 * level):02d}" for level in LEVELS]
+
+
+def rows(last: date) -> Iterator[tuple[str, str, date, str]]:
+    """Two years and more of 24 series that grow and jump, each of its own size."""
+    random = np.random.default_rng(7)
+    for store in range(6):
+        for department in range(4):
+            size = 40 * 1.5**store * (department + 1)
+            noise = random.gamma(12, 1 / 12, len(WEEKS))
+            for n, week in enumerate(WEEKS):
+                season = 1 + 0.4 * math.sin(2 * math.pi * (n + 9 * department) / 52.18)
+                if week <= last:
+                    sold = size * season * 1.004**n * noise[n]
+                    yield f"S{store}", f"D{department}", week, f"{sold:.2f}"
+
+
+@pytest.fixture(scope="module")
+def land(
+    new_home: Callable[[str], Home], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str, date], Home]:
+    """Makes a home that holds the chain's sales up to a week."""
+
+    def landed(name: str, last: date) -> Home:
+        source = tmp_path_factory.mktemp(f"{name}_source")
+        table = {"file": "*.csv", "columns": {column: column for column in COLUMNS}}
+        mapping = {
+            "grain": "weekly",
+            "week_ends_on": "saturday",
+            "calendar_region": "US",
+            "lower_bound": 0,
+            "tables": {"sales": table},
+        }
+        (source / "chain.yml").write_text(yaml.safe_dump(mapping))
+        write_csv(source / "sales.csv", COLUMNS, rows(last))
+        home = new_home(name)
+        home.command("ingest", source, "--mapping", source / "chain.yml")
+        return home
+
+    return landed
+
+
+@pytest.fixture(scope="module")
+def first(land: Callable[[str, date], Home]) -> Home:
+    """A home whose first forecast is the blend."""
+    home = land("blended", CUTOFF)
+    home.command("run", *RUN)
+    return home
+
+
+def frame(home: Home, sql: str) -> pd.DataFrame:
+    names = [name for (name, *_) in home.marts(f"describe {sql}")]
+    return pd.DataFrame(home.marts(sql), columns=names)
+
+
+def forecasts(home: Home, condition: str) -> pd.DataFrame:
+    found = frame(home, f"select * from shop_marts.fct_forecast where {condition}")
+    return found.sort_values(["model_id", "cutoff_date", "item_id", "week_end_date"])
+
+
+def test_the_first_run_has_its_members_forecast_at_earlier_cutoffs(first: Home) -> None:
+    runs = first.marts(
+        "select model_id, cutoff_date, kind from shop_marts.dim_forecast_run order by all"
+    )
+    assert runs == sorted(
+        [(model, cutoff, "backtest") for model in MEMBERS for cutoff in VINTAGES]
+        + [(model, CUTOFF, "live") for model in (*MEMBERS, "tiny_blend")]
+    )
+    asked = first.warehouse("select count(*) from shop_staging.stg_forecasts__run_members")
+    assert asked == [(len(MEMBERS),)]
+
+
+def lead_band(leads: pd.Series) -> pd.Series:
+    return sum((leads >= first).astype(int) for first, _ in BANDS)
+
+
+def learned(past: pd.DataFrame, level: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
+    """The blend by numpy, from the members' vintages with their actuals and the newest forecasts.
+
+    Args:
+        past: Rows of the vintages: model_id, cutoff_date, item_id, week, lead, mean, p50, actual.
+        level: Mean of 26 weeks by (cutoff_date, item_id), with the cutoff itself.
+        now: The members' forecasts of the cutoff.
+
+    Returns:
+        The blend's rows, indexed by item_id and lead.
+    """
+    keys = ["cutoff_date", "item_id", "week_end_date"]
+    wide = past.pivot(index=[*keys, "lead", "actual", "department_id"], columns="model_id")
+    wide = wide.reset_index()
+    size = level.loc[list(zip(wide.cutoff_date, wide.item_id, strict=True))].to_numpy()
+    floor = 1e-3 * level.groupby(level=0).mean()
+    floors = floor.loc[wide.cutoff_date].to_numpy()
+    p50 = wide.p50[list(MEMBERS)].to_numpy()
+    actual, band = wide.actual.to_numpy(), lead_band(wide.lead).to_numpy()
+
+    sized = (actual[:, None] - p50) / np.sqrt(size + floors)[:, None]
+    cells = wide.groupby(["cutoff_date", "week_end_date"]).ngroup().to_numpy()
+    means = np.array([np.abs(sized[cells == cell]).mean() for cell in range(cells.max() + 1)])
+    clipped = np.clip(sized / means[cells][:, None], -6, 6)
+    weights = {}
+    for each in np.unique(band):
+        products = []
+        for vintage in VINTAGES:
+            of_weeks = [
+                clipped[rows].T @ clipped[rows] / rows.sum()
+                for cell in np.unique(cells[(band == each) & (wide.cutoff_date == vintage)])
+                for rows in (cells == cell,)
+            ]
+            if of_weeks:
+                products.append(np.mean(of_weeks, axis=0))
+        g = np.mean(products, axis=0)
+        g = g / np.trace(g) * 2
+        tenths = np.array([[n / 10, 1 - n / 10] for n in range(11)])
+        loss = np.einsum("ni,ij,nj->n", tenths, g, tenths)
+        weights[each] = tenths[np.argmin(loss + 0.3 * ((tenths - 0.5) ** 2).sum(axis=1))]
+
+    of_row = np.array([weights[each] for each in band])
+    point, mean = (of_row * p50).sum(axis=1), (of_row * wide["mean"][list(MEMBERS)]).sum(axis=1)
+    error = pd.DataFrame(
+        {"item": wide.item_id, "department": wide.department_id, "vintage": wide.cutoff_date}
+    ).assign(band=band, p=point, e=np.abs(actual - point))
+    series = error.groupby("item")[["p", "e"]].mean()
+    x, y, w = np.log(series.p), np.log(series.e), series.p
+    slope = np.polyfit(x, y, 1, w=np.sqrt(w))[0]
+    exponent = round(np.clip((len(series) * slope + 37.5) / (len(series) + 50), 0.5, 1), 4)
+
+    relative = (actual - point) / (point + 0.1 * size + floors) ** exponent
+    median = np.sort(np.abs(relative))[math.ceil(len(relative) / 2) - 1]
+    error["r"] = np.clip(relative, -12 * median, 12 * median)
+    error["a"] = error.r.abs()
+    everywhere = error.a.mean()
+    by_department = error.groupby("department").a
+    department = (by_department.sum() + 50 * everywhere) / (by_department.count() + 50)
+    by_item = error.groupby("item").agg(s=("a", "sum"), n=("a", "size"), d=("department", "first"))
+    scale = (by_item.s + 20 * department[by_item.d].to_numpy()) / (by_item.n + 20)
+    error["z"] = error.r / scale[error["item"]].to_numpy()
+    shared = error.groupby(["vintage", "department"]).z.agg(["mean", lambda z: (z**2).mean()])
+    share = (shared.iloc[:, 0] ** 2).mean() / shared.iloc[:, 1].mean()
+
+    rows = []
+    for (item, lead), own in now.groupby(["item_id", "lead"]):
+        each = int(lead_band(pd.Series([lead]))[0])
+        own = own.set_index("model_id").loc[list(MEMBERS)]
+        blended = weights[each] @ own[QUANTILES].to_numpy()
+        z = np.sort(error.z[error.band == each])
+        points = np.array([z[max(0, math.ceil(round(q * len(z), 9)) - 1)] for q in LEVELS])
+        length = min(BANDS[each - 1][1], HORIZON) - BANDS[each - 1][0] + 1
+        n_vintages = error.vintage[error.band == each].nunique()
+        widening = math.sqrt(1 + 2 * share / max(1, (4 * n_vintages + length) / (length + 4)))
+        offsets = widening * (points - points[5])
+        middle = blended[5]
+        d = (middle + 0.1 * level[CUTOFF, item] + floor[CUTOFF]) ** exponent
+        quantiles = middle + 0.6 * scale[item] * d * offsets + 0.4 * (blended - middle)
+
+        bias = []
+        for vintage in VINTAGES:
+            chosen = ((band == each) & (wide.cutoff_date == vintage)).to_numpy()
+            if wide.week_end_date[chosen].nunique() >= 3:
+                bias.append(math.log(actual[chosen].sum() / mean.to_numpy()[chosen].sum()))
+        n, m = len(bias), float(np.mean(bias))
+        longest = max(
+            wide.week_end_date[(band == each) & (wide.cutoff_date == v)].nunique() for v in VINTAGES
+        )
+        uncertain = (np.var(bias, ddof=1) + 4e-4) / max(1, 4 * n / (longest + 4))
+        correction = m * max(0, 1 - uncertain / m**2)
+        corrected = float(weights[each] @ own["mean"].to_numpy()) * math.exp(correction)
+        rows.append((item, lead, *np.maximum(quantiles, 0), corrected))
+    return pd.DataFrame(rows, columns=["item_id", "lead", *QUANTILES, "mean"])
+
+
+def test_it_is_what_numpy_learns_from_the_same_vintages(first: Home) -> None:
+    past = frame(
+        first,
+        "select f.model_id, f.cutoff_date, f.item_id, f.week_end_date, f.horizon_weeks as lead,"
+        " f.department_id, f.mean, f.p50, s.sales as actual"
+        " from shop_marts.fct_forecast as f join shop_marts.fct_weekly_sales as s"
+        f" using (item_id, week_end_date) where f.cutoff_date < date '{CUTOFF}'",
+    )
+    level = frame(
+        first,
+        "select c.cutoff_date, s.item_id, avg(s.sales) as level"
+        " from (select distinct cutoff_date from shop_marts.dim_forecast_run) as c"
+        " join shop_marts.fct_weekly_sales as s on s.week_end_date <= c.cutoff_date"
+        " and s.week_end_date > c.cutoff_date - 182 group by all",
+    ).set_index(["cutoff_date", "item_id"])["level"]
+    for each in (past, level):
+        assert not each.isna().any(axis=None)
+    now = forecasts(first, f"cutoff_date = '{CUTOFF}' and model_id <> 'tiny_blend'")
+    now["lead"] = now.horizon_weeks
+    wanted = learned(past, level, now).sort_values(["item_id", "lead"])
+    found = forecasts(first, "model_id = 'tiny_blend'")
+    assert len(found) == len(wanted) == 24 * HORIZON
+    np.testing.assert_allclose(
+        found[[*QUANTILES, "mean"]].to_numpy(dtype=float),
+        wanted[[*QUANTILES, "mean"]].to_numpy(dtype=float),
+        rtol=2e-5,
+    )
+    weights = first.warehouse("select distinct weight from shop_baselines.blend__weights")
+    assert len(weights) > 1
+
+
+def test_later_sales_change_nothing_and_a_second_week_makes_no_backtests(
+    land: Callable[[str, date], Home], first: Home
+) -> None:
+    home = land("knowing", WEEKS[-1])
+    home.command("run", "--cutoff", CUTOFF.isoformat(), *RUN)
+    columns = ["item_id", "week_end_date", *QUANTILES, "mean"]
+    then, now = (forecasts(each, "model_id = 'tiny_blend'")[columns] for each in (first, home))
+    assert then.to_numpy().tolist() == now.to_numpy().tolist()
+    for table in ("weights", "exponents", "bands", "corrections"):
+        sql = f"select * exclude (run_id) from shop_baselines.blend__{table} order by all"
+        excluded = sql.replace("(run_id)", "(run_id, cutoff_date)") if "exp" in table else sql
+        assert first.warehouse(excluded) == home.warehouse(excluded), table
+    home.command("run", "--cutoff", WEEKS[142].isoformat(), *RUN)
+    (n_runs,) = home.marts("select count(*) from shop_marts.dim_forecast_run")
+    assert n_runs == (len(MEMBERS) * len(VINTAGES) + 2 * (len(MEMBERS) + 1),)
+
+
+def test_without_vintages_the_members_widths_are_a_tenth_wider(
+    land: Callable[[str, date], Home],
+) -> None:
+    home = land("young", WEEKS[40])
+    home.command("run", *RUN)
+    rows = forecasts(home, "model_id = 'tiny_blend'")
+    assert len(rows) == 24 * HORIZON
+    for lower, upper in pairwise(QUANTILES):
+        assert (rows[lower] <= rows[upper]).all()
+    member = forecasts(home, "model_id = 'snaive_52'")
+    other = forecasts(home, "model_id = 'snaive_calendar'")
+    middle = (member.p50.to_numpy() + other.p50.to_numpy()) / 2
+    p90 = (member.p90.to_numpy() + other.p90.to_numpy()) / 2
+    np.testing.assert_allclose(
+        rows.p90.to_numpy(), middle + 1.1 * (p90 - middle), rtol=2e-5, atol=1e-4
+    )
