@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from click.testing import CliRunner
 
 from local_aws.stack import Stack
 from salescast.cli import cli
-from salescast.lake import Lake
+from salescast.lake import Lake, open_lake
 from salescast.settings import load_settings
 from salescast.warehouse import open_warehouse
 from salescast.week.export import RunFiles
@@ -84,11 +85,39 @@ def land_second_model(home: Path) -> None:
             lake.append_query(connection, table, f"{rows} where run_id = '{run_id}'", name=name)
 
 
+def ask_for_a_blend(athena: Athena) -> None:
+    """Land what a run of a blend of all models at the newest cutoff would land first."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in athena.environment.items():
+            patch.setenv(name, value)
+        lake = open_lake(load_settings())
+        runs = lake.read("runs").to_pylist()
+        newest = max(run["cutoff_date"] for run in runs)
+        of = {run["model_id"]: run for run in runs if run["cutoff_date"] == newest}
+        rows = [
+            {
+                "run_id": "blended",
+                "batch_id": "blended",
+                "model_id": "tiny_blend",
+                "cutoff_date": newest,
+                "prediction_length": run["prediction_length"],
+                "member_model_id": model_id,
+                "member_run_id": run["run_id"],
+                "n_members": len(of),
+                "asked_at": datetime(2026, 1, 1),
+            }
+            for model_id, run in of.items()
+        ]
+        lake.append("run_members", rows, name="blended")
+
+
 def shop_on_both(shop: Shop, home: Path) -> Athena:
     """The shop as its last build left it, and DuckDB built on its lake."""
     shop.build_if_behind()
+    ask_for_a_blend(shop.athena)
     # A batch builds only what its own models are made from.
     shop.athena.dbt("build", "--selector", "snaive_calendar")
+    shop.athena.dbt("build", "--selector", "blend")
     shop.build_on_duckdb(home)
     return shop.athena
 
@@ -143,7 +172,7 @@ def test_public_marts_and_reports_are_the_same(pair: Pair) -> None:
 
 @pytest.mark.timeout(1200)
 def test_tables_before_them_are_the_same(pair: Pair) -> None:
-    layers = {"staging", "intermediate", "exports", "baselines"}
+    layers = {"staging", "intermediate", "exports", "baselines", "blend"}
     inner = [model for model in pair.models if model["fqn"][1] in layers]
     assert {model["fqn"][1] for model in inner} == layers
     found = {model["name"]: pair.differences(model) for model in inner}
