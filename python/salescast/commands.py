@@ -448,7 +448,8 @@ def build(
 
     Args:
         settings: The settings.
-        selector: Only this part of the dbt project; `pre_predict` makes no marts to publish.
+        selector: Only this part of the dbt project; `pre_predict` makes no marts to publish. None
+            for all but what only new forecasts of some models are made from.
         full_refresh: Rebuild incremental models from nothing.
         take_lock: Break the lock that another home holds on a lake on S3.
         progress: Told the state of the build.
@@ -462,7 +463,7 @@ def build(
     with hold_locks(settings, "salescast build", take=take_lock):
         _warn_of_version(settings, progress)
         warehouse = open_warehouse(settings, progress.update)
-        result = warehouse.build(selector, full_refresh=full_refresh)
+        result = warehouse.build(selector or "whatever_landed", full_refresh=full_refresh)
         progress.say(f"build: {result.n_nodes} nodes in {result.seconds:.1f} s of dbt's own")
         for warning in result.warnings:
             progress.say(f"warning: {warning}")

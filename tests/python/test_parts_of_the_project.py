@@ -20,8 +20,10 @@ BUILT = ("rpt_forecast_accuracy", "dim_forecast_run", "dim_store", "rpt_loads")
 """One of each kind: over all layers, read by tests of other models, of the sales, of the loads."""
 WITH_UNIT_TESTS, NO_UNIT_TESTS = BUILT[0], ("--exclude-resource-type", "unit_test")
 """Of what all others are made from too; they take as long as all the rest."""
-WEEK = ("pre_predict", "snaive_calendar", "post_predict")
-"""Selectors of the builds of `salescast run`, with a model that has one of its own."""
+WEEK = ("pre_predict", "snaive_calendar", "blend", "post_predict")
+"""Selectors of the builds of `salescast run`, with models that have one of their own."""
+SHARED = "whatever_landed"
+"""Selector of `salescast build`, which makes no forecasts."""
 PUBLIC = sorted(
     path.stem for layer in ("marts", "reports") for path in (MODELS / layer).rglob("*.sql")
 )
@@ -70,7 +72,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     folder = tmp_path_factory.mktemp("dbt")
     target, home = folder / "target", folder / "home"
     commands = [listed(name) for model in PUBLIC for name in (model, f"+{model}")]
-    commands += [listed_in_a_week(selector) for selector in WEEK]
+    commands += [listed_in_a_week(selector) for selector in (*WEEK, SHARED)]
     for model in BUILT:
         commands += [("fresh",), with_upstream(model)]
     commands += [("fresh",), ALL_EMPTY, *(("build", "--select", model) for model in BUILT)]
@@ -103,6 +105,14 @@ def test_each_test_of_data_is_in_one_of_the_builds_of_a_week(project: Project) -
     ]
     tests = [name for name in project.nodes if name.startswith("test.")]
     assert sorted(tests_of_a_week) == sorted(tests)
+    of_models = {"snaive_calendar", "blend"}
+    shared = [
+        test
+        for name in WEEK
+        if name not in of_models
+        for test in project.answers[listed_in_a_week(name)].listed
+    ]
+    assert sorted(shared) == sorted(project.answers[listed_in_a_week(SHARED)].listed)
 
 
 @pytest.mark.parametrize("model", BUILT)

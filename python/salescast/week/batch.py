@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import subprocess
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -93,6 +93,14 @@ class BatchRecord(BaseModel):
     runs: list[RunRecord] = []
     finished: list[str] = []
     attempts: list[StepRecord] = []
+
+    def vintages(self, newest: date) -> set[date]:
+        """The cutoffs that are only there for others to learn from, by the newest cutoff."""
+        return {newest - timedelta(weeks=weeks) for weeks in self.vintage_weeks}
+
+    def is_run_at(self, model_id: str, cutoff: date, newest: date) -> bool:
+        """Whether a model is run at a cutoff, all but some being run at those asked for only."""
+        return model_id in self.vintage_models or cutoff not in self.vintages(newest)
 
 
 class Batch:

@@ -48,7 +48,8 @@ class Estimate:
         landed_rows: Rows landed, by table.
         cutoffs: The cutoffs, as near as they are known before a build, with their series.
         prediction_length: Weeks to forecast.
-        models: Model of each run at a cutoff.
+        models: Models of the runs; at cutoffs that are only there to learn from some of them run.
+        n_runs: Runs of the batch.
         jobs: The jobs, in their order.
         max_attempts: Times a job is started at most; again only after a fault of AWS itself.
         price_table: File of the prices; None where nothing is billed.
@@ -61,16 +62,12 @@ class Estimate:
     cutoffs: Sequence[LandedSeries]
     prediction_length: int
     models: Sequence[str]
+    n_runs: int
     jobs: Sequence[PlannedJob]
     max_attempts: int
     price_table: str | None
     usd_per_tb_scanned: float | None
     refusal: str | None
-
-    @property
-    def n_runs(self) -> int:
-        """Runs of the batch."""
-        return len(self.cutoffs) * len(self.models)
 
     @property
     def max_usd(self) -> float | None:
@@ -96,6 +93,7 @@ def estimate_batch(settings: Settings, asked: Asked) -> Estimate:
     batch = plan_batch(settings, lake, landed, asked)
     assert landed.last_date is not None
     cutoffs = _count_series(warehouse, batch, landed.last_date)
+    runs = [(series, model) for series in cutoffs for model in _models_at(batch, series, cutoffs)]
     forecaster = open_forecaster(settings)
     price_table = forecaster.price_table
     return Estimate(
@@ -104,7 +102,8 @@ def estimate_batch(settings: Settings, asked: Asked) -> Estimate:
         cutoffs=cutoffs,
         prediction_length=batch.record.prediction_length,
         models=[model.model_id for model in batch.models],
-        jobs=_plan_jobs(batch, cutoffs, _n_features(batch, lake), forecaster),
+        n_runs=len(runs),
+        jobs=_plan_jobs(batch, runs, _n_features(batch, lake), forecaster),
         max_attempts=forecaster.max_attempts,
         price_table=None if price_table is None else str(price_table),
         usd_per_tb_scanned=settings.athena_price_per_tb if settings.target == "athena" else None,
@@ -136,9 +135,20 @@ def _n_features(batch: NewBatch, lake: Lake) -> int:
     return _CALENDAR_FEATURES + count_known_future(lake)
 
 
+def _models_at(
+    batch: NewBatch, series: LandedSeries, cutoffs: Sequence[LandedSeries]
+) -> list[Model]:
+    newest = max(each.cutoff_date for each in cutoffs)
+    return [
+        model
+        for model in batch.models
+        if batch.record.is_run_at(model.model_id, series.cutoff_date, newest)
+    ]
+
+
 def _plan_jobs(
     batch: NewBatch,
-    cutoffs: Sequence[LandedSeries],
+    runs: Sequence[tuple[LandedSeries, Model]],
     n_features: int,
     forecaster: Forecaster,
 ) -> list[PlannedJob]:
@@ -152,8 +162,7 @@ def _plan_jobs(
             estimated_bytes=_estimate_bytes(use, series, n_features, horizon),
             limits=forecaster.limits(use),
         )
-        for series in cutoffs
-        for model in batch.models
+        for series, model in runs
         for use in _uses(model, batch)
     ]
 

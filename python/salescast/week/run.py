@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
 
@@ -265,7 +265,13 @@ def _request(week: Week) -> str:
     record.request_id = request_id
     record.data_hash = week.warehouse.landed().data_hash
     n = len(record.requests)
-    return f"{n} {'cutoff' if n == 1 else 'cutoffs'}, {record.prediction_length} weeks ahead"
+    detail = f"{n} {'cutoff' if n == 1 else 'cutoffs'}, {record.prediction_length} weeks ahead"
+    if record.vintage_weeks:
+        detail += (
+            f"; {len(record.vintage_weeks)} of them earlier ones of "
+            f"{', '.join(record.vintage_models)} to learn from, once"
+        )
+    return detail
 
 
 def _build_for_models(week: Week) -> str:
@@ -292,8 +298,8 @@ def _resolve(week: Week) -> str:
     record = week.batch.record
     cutoffs = week.warehouse.cutoffs()
     newest = max((cutoff.cutoff_date for cutoff in cutoffs), default=date.max)
-    vintages = {newest - timedelta(weeks=weeks) for weeks in record.vintage_weeks}
     # Nobody asked for vintages by name: one without sales is left out.
+    vintages = record.vintages(newest)
     cutoffs = [each for each in cutoffs if each.has_sales or each.cutoff_date not in vintages]
     without = [str(cutoff.cutoff_date) for cutoff in cutoffs if not cutoff.has_sales]
     if without or not cutoffs:
@@ -307,7 +313,7 @@ def _resolve(week: Week) -> str:
         (cutoff, week.models[name])
         for name in record.models
         for cutoff in cutoffs
-        if cutoff.cutoff_date not in vintages or name in record.vintage_models
+        if record.is_run_at(name, cutoff.cutoff_date, newest)
     ]
     record.runs = [
         RunRecord(

@@ -119,6 +119,11 @@ def shop_on_both(shop: Shop, home: Path) -> Athena:
     shop.athena.dbt("build", "--selector", "snaive_calendar")
     shop.athena.dbt("build", "--selector", "blend")
     shop.build_on_duckdb(home)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SALESCAST_SCHEMA", shop.athena.name)
+        settings = load_settings(target="dev", home=home, lake_place=str(home / "lake"))
+        for selector in ("snaive_calendar", "blend"):
+            open_warehouse(settings).build(selector)
     return shop.athena
 
 
