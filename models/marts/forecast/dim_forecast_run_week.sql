@@ -104,13 +104,14 @@ scale_digests as (
 
 ),
 
--- All that the row of a series in that week is made of beside its forecast.
+-- All that the row of a series in that week is made of beside its forecast. The number stands for the rules of the
+-- facts: with another one all of them are made again.
 described as (
 
     select
         passed_weeks.*,
         passed_weeks.run_id
-        || ' ' || cast(passed_weeks.week_end_date as varchar)
+        || ' 2 ' || cast(passed_weeks.week_end_date as varchar)
         || ' ' || passed_weeks.kind
         || ' ' || cast(passed_weeks.is_current as varchar)
         || ' ' || cast(passed_weeks.is_champion as varchar)

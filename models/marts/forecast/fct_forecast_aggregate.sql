@@ -6,7 +6,7 @@
     on_schema_change='append_new_columns'
 ) }}
 
-{% set made = this if is_incremental() and has_column(this, 'is_current') else none -%}
+{% set made = this if is_incremental() and has_column(this, 'sum_p50') else none -%}
 with
 
 forecasts as (
@@ -43,7 +43,7 @@ located as (
         forecasts.is_current,
         forecasts.is_champion,
         forecasts.mean,
-        forecasts.p50,
+        {{ quantile_columns('forecasts') }},
         levels.level,
         {{ store_at_level('levels.level', 'forecasts.store_id') }} as store_id,
         {{ department_at_level('levels.level', 'forecasts.department_id') }} as department_id
@@ -72,7 +72,7 @@ summed as (
         is_champion,
         count(*) as n_items,
         sum(mean) as mean,
-        sum(p50) as p50
+        {{ total_quantile_sums() }}
 
     from located
     group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
@@ -91,13 +91,14 @@ final as (
         horizon_weeks,
         n_items,
         mean,
-        {{ aggregate_quantile_columns() }},
+        {{ total_quantile_columns('level', 'n_items', 'mean') }},
         batch_id,
         kind,
         is_current,
         is_champion,
         store_id,
-        department_id
+        department_id,
+        sum_p50
 
     from summed
 

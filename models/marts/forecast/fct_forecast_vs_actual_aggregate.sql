@@ -80,7 +80,9 @@ located as (
         compared.inputs_digest,
         compared.actual,
         case when compared.actual is not null then compared.mean end as mean,
-        case when compared.actual is not null then compared.p50 end as p50,
+        {% for column, _ in quantile_levels() -%}
+            case when compared.actual is not null then compared.{{ column }} end as {{ column }},
+        {% endfor -%}
         case when compared.actual is not null then compared.naive_p50 end as naive_p50,
         case when compared.actual is null then compared.p50 end as p50_without_actual,
         levels.level,
@@ -112,7 +114,7 @@ summed as (
         count(*) as n_items_forecast,
         count(actual) as n_items,
         sum(mean) as mean,
-        sum(p50) as p50,
+        {{ total_quantile_sums() }},
         sum(actual) as actual,
         sum(cast(actual as decimal(38, 6))) as exact_actual,
         max(week_weight) as week_weight,
@@ -127,8 +129,30 @@ summed as (
 named as (
 
     select
-        *,
-        {{ aggregate_item_id('store_id', 'department_id') }} as item_id
+        run_id,
+        model_id,
+        cutoff_date,
+        week_end_date,
+        horizon_weeks,
+        level,
+        {{ aggregate_item_id('store_id', 'department_id') }} as item_id,
+        store_id,
+        department_id,
+        batch_id,
+        kind,
+        is_current,
+        is_champion,
+        inputs_digest,
+        n_items_forecast,
+        n_items,
+        mean,
+        {{ total_quantile_columns('level', 'n_items', 'mean') }},
+        sum_p50,
+        actual,
+        exact_actual,
+        week_weight,
+        naive_p50,
+        p50_without_actual
 
     from summed
 
@@ -175,18 +199,25 @@ final as (
         named.horizon_weeks,
         named.n_items,
         named.mean,
-        {{ aggregate_quantile_columns('named') }},
+        {{ quantile_columns('named') }},
         named.actual,
         abs(named.actual - named.p50) as abs_error,
         power(named.actual - named.mean, 2) as squared_error,
         abs(named.actual) as abs_actual,
         named.week_weight,
         named.week_weight * abs(named.actual - named.p50) as weighted_abs_error,
-        cast(null as double) as pinball_loss_p10,
-        abs(named.actual - named.p50) / 2e0 as pinball_loss_p50,
-        cast(null as double) as pinball_loss_p90,
-        cast(null as double) as pinball_loss_deciles,
-        cast(null as integer) as n_inside_p10_p90,
+        {{ pinball_loss('named.actual', 'named.p10', '0.1e0') }} as pinball_loss_p10,
+        {{ pinball_loss('named.actual', 'named.p50', '0.5e0') }} as pinball_loss_p50,
+        {{ pinball_loss('named.actual', 'named.p90', '0.9e0') }} as pinball_loss_p90,
+        (
+            {% for column, level in quantile_levels() if column not in ('p05', 'p95') -%}
+                {{ pinball_loss('named.actual', 'named.' ~ column, level) }}{{ ' +' if not loop.last }}
+            {% endfor -%}
+        ) / 9e0 as pinball_loss_deciles,
+        case
+            when named.actual between named.p10 and named.p90 then 1
+            when named.actual is not null then 0
+        end as n_inside_p10_p90,
         named.naive_p50,
         abs(named.actual - named.naive_p50) as naive_abs_error,
         cast(null as double) as seasonal_scale,
@@ -204,7 +235,8 @@ final as (
                 then cast(observed.exact_sales - coalesce(named.exact_actual, 0) as double)
             else 0e0
         end as actual_without_forecast,
-        named.inputs_digest
+        named.inputs_digest,
+        named.sum_p50
 
     from named
     left join observed

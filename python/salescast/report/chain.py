@@ -49,14 +49,9 @@ def chain_section(
         """
     )
     backtests = _backtests_of_chain(source, scope, first_week)
-    has_band = any(row["p10"] is not None and row["p90"] is not None for row in forecast)
     return {
-        "figure": chain_figure(
-            actual, forecast, backtests, latest["cutoff_date"], events, has_band=has_band
-        ),
-        "has_band": has_band,
+        "figure": chain_figure(actual, forecast, backtests, latest["cutoff_date"], events),
         "has_naive": any(row["naive_p50"] is not None for row in forecast),
-        "has_median": any(row["p50"] is not None for row in forecast),
         "has_events": any(event["week"] >= first_week for event in events),
         "backtests": list(backtests),
         "p50_without_actual": sum(row["p50_without_actual"] or 0 for row in forecast),

@@ -28,12 +28,10 @@ def chain_figure(
     backtests: dict[date, list[Row]],
     cutoff: date | None,
     events: list[Row],
-    *,
-    has_band: bool,
 ) -> Figure:
-    """The chain's actuals, its backtests and its newest forecast."""
+    """The chain's actuals, its backtests and its newest forecast with its band."""
     number = _hover_number([row["actual"] for row in actual])
-    traces = _band(forecast, number) if has_band else []
+    traces = _band(forecast, number)
     traces += [
         _line(f"Backtest, cutoff {start}", weeks, "forecast", number, color=LIGHT_BLUE, width=2.4)
         for start, weeks in backtests.items()
@@ -43,14 +41,7 @@ def chain_figure(
         naive = [row for row in forecast if row["naive_p50"] is not None]
         if naive:
             traces.append(_naive_line(naive, "naive_p50", number))
-        median = "Forecast, p50" if has_band else "Forecast, sum of medians"
-        if any(row["p50"] is not None for row in forecast):
-            width, dash = (2.4, "") if has_band else (1.2, "2px,2px")
-            traces.append(
-                _line(median, forecast, "p50", number, color=BLUE, width=width, dash=dash)
-            )
-        if not has_band:
-            traces.append(_line("Forecast, mean", forecast, "mean", number, color=BLUE, width=2.4))
+        traces.append(_line("Forecast, p50", forecast, "p50", number, color=BLUE, width=2.4))
     cutoffs = {start: f"backtest from {start}" for start in backtests}
     if forecast and cutoff:
         cutoffs[cutoff] = f"forecast from {cutoff}"
