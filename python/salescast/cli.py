@@ -744,7 +744,7 @@ def doctor(target: str | None, as_json: bool) -> None:
 @click.option(
     "--selector",
     type=click.Choice(get_args(commands.Selector)),
-    help="Only this part of the dbt project; default all of it.",
+    help="Only this part; default all but what only new forecasts of some models need.",
 )
 @click.option("--full-refresh", is_flag=True, help="Rebuild incremental models from nothing.")
 @_target_option

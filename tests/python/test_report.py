@@ -672,7 +672,7 @@ def test_forecast_without_backtest_says_what_will_appear(sold: Marts) -> None:
     page = sold.run("fc-1", "live", NEWEST_WEEK).report()
     assert "No accuracy yet." in page.text
     assert "salescast backtest --cutoff 2012-07-27" in page.text
-    assert page.trace("chain", "Forecast, mean")["y"]
+    assert page.trace("chain", "Forecast, p50")["y"]
     assert "Stores" in page.text and "WAPE by lead time" not in page.text
 
 
@@ -700,7 +700,7 @@ def test_forecast_shorter_than_asked(sold: Marts) -> None:
     page = sold.run("fc-1", "live", NEWEST_WEEK, horizon=1).report()
     assert "Forecast of the next 1 week" in page.text
     assert "the forecast reaches no further" in page.text
-    assert page.trace("chain", "Forecast, mean")["mode"] == "markers"
+    assert page.trace("chain", "Forecast, p50")["mode"] == "markers"
 
 
 def test_one_series(empty: Marts) -> None:

@@ -27,6 +27,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from salescast.lake import LAKE_SCHEMAS, Lake
+from salescast.warehouse import open_warehouse
 from support.home import Home
 from support.sources import amount, write_csv, write_mapping
 
@@ -312,7 +313,7 @@ def home(new_home: Callable[[str], Home], tmp_path_factory: pytest.TempPathFacto
     land(home, tmp_path_factory.mktemp("faults_source"))
     home.command("run", "--model", "snaive_52", "--horizon", "4", "--backtests", "1")
     # All that comes after a fault is built again, which takes all that stands beside it.
-    home.command("build")
+    open_warehouse(home.settings).build(None)
     return home
 
 
