@@ -12,12 +12,6 @@ scales as (
 
 ),
 
-exponents as (
-
-    select * from {{ ref('blend__exponents') }}
-
-),
-
 members as (
 
     select * from {{ ref('blend__members') }}

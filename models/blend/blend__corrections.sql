@@ -40,7 +40,7 @@ sums as (
         run_id,
         lead_band,
         count(*) as n_vintages,
-        max(n_weeks) as length,
+        max(n_weeks) as n_band_weeks,
         {{ exact_mean('bias') }} as mean_bias,
         cast(sum({{ exact('bias * bias') }}) as double) as sum_square
 
@@ -59,7 +59,7 @@ uncertain as (
         n_vintages,
         mean_bias,
         (greatest(0e0, (sum_square - n_vintages * mean_bias * mean_bias) / (n_vintages - 1)) + 4e-4)
-        / greatest(1e0, 4e0 * n_vintages / (length + 4e0)) as squared_error
+        / greatest(1e0, 4e0 * n_vintages / (n_band_weeks + 4e0)) as squared_error
 
     from sums
 

@@ -138,20 +138,15 @@ quantiles as (
         week_end_date,
         horizon_weeks,
         is_in_units,
-        lower_bound,
+        p50,
+        {% for column, _ in quantile_levels() if column != 'p50' -%}
+            p50 + case
+                when error_scale is null or z_{{ column }} is null then 1.1e0 * ({{ column }} - p50)
+                else learned_share * error_scale * z_{{ column }} + (1e0 - learned_share) * ({{ column }} - p50)
+            end as {{ column }},
+        {% endfor -%}
         mean * exp(log_correction) as mean,
-        {% for column, _ in quantile_levels() -%}
-            {%- if column == 'p50' -%}
-                p50{{ ',' if not loop.last }}
-            {% else -%}
-                p50 + case
-                    when error_scale is null or z_{{ column }} is null then 1.1e0 * ({{ column }} - p50)
-                    else
-                        learned_share * error_scale * z_{{ column }}
-                        + (1e0 - learned_share) * ({{ column }} - p50)
-                end as {{ column }}{{ ',' if not loop.last }}
-            {% endif -%}
-        {%- endfor %}
+        lower_bound
 
     from joined
 

@@ -34,7 +34,23 @@ origins as (
 
 ),
 
--- Sums are of decimals: those of doubles depend on the order of the rows.
+recent as (
+
+    select
+        origins.cutoff_date,
+        sales_filled.item_id,
+        {{ exact_mean('sales_filled.sales') }} as mean_sales
+
+    from origins
+    inner join sales_filled
+        on
+            origins.cutoff_week_idx >= sales_filled.week_idx
+            and origins.cutoff_week_idx < sales_filled.week_idx + 26
+    where sales_filled.sales is not null
+    group by 1, 2
+
+),
+
 seen as (
 
     select
@@ -42,16 +58,25 @@ seen as (
         sales_filled.item_id,
         min(sales_filled.store_id) as store_id,
         min(sales_filled.department_id) as department_id,
-        greatest(0e0, coalesce(cast(
-            sum(case
-                when sales_filled.week_idx > origins.cutoff_week_idx - 26 then {{ exact('sales_filled.sales') }}
-            end) as double
-        ) / nullif(count(case when sales_filled.week_idx > origins.cutoff_week_idx - 26 then sales_filled.sales end), 0), 0e0)) as recent_level,
         count(case when sales_filled.sales <> floor(sales_filled.sales) then 1 end) as n_fractions
 
     from origins
     inner join sales_filled on origins.cutoff_week_idx >= sales_filled.week_idx
     group by 1, 2
+
+),
+
+sized as (
+
+    select
+        seen.*,
+        greatest(0e0, coalesce(recent.mean_sales, 0e0)) as recent_level
+
+    from seen
+    left join recent
+        on
+            seen.cutoff_date = recent.cutoff_date
+            and seen.item_id = recent.item_id
 
 ),
 
@@ -77,7 +102,7 @@ final as (
             cast(greatest(1e0, floor(count(*) over (partition by cutoff_date) / 5e3)) as bigint)
         ) = 0 as is_sampled
 
-    from seen
+    from sized
 
 )
 

@@ -79,6 +79,17 @@ block_counts as (
 
 ),
 
+longest_pasts as (
+
+    select
+        run_id,
+        max(n_blocks) as max_n_blocks
+
+    from block_counts
+    group by 1
+
+),
+
 -- A member with less of a past than three vintages is judged once it has them, if others have.
 known_members as (
 
@@ -88,15 +99,8 @@ known_members as (
         count(*) over (partition by block_counts.run_id) as n_known
 
     from block_counts
-    inner join (
-        select
-            run_id,
-            max(n_blocks) as max_n_blocks
-
-        from block_counts
-        group by 1
-    ) as longest on block_counts.run_id = longest.run_id
-    where block_counts.n_blocks >= least(3, longest.max_n_blocks)
+    inner join longest_pasts on block_counts.run_id = longest_pasts.run_id
+    where block_counts.n_blocks >= least(3, longest_pasts.max_n_blocks)
 
 ),
 

@@ -227,6 +227,29 @@ def test_it_is_what_numpy_learns_from_the_same_vintages(first: Home) -> None:
     assert len(weights) > 1
 
 
+def test_a_total_is_as_wide_as_what_its_series_share(first: Home) -> None:
+    series = frame(first, "select * from shop_marts.fct_forecast")
+    totals = frame(first, "select * from shop_marts.fct_forecast_aggregate")
+    totals = totals.set_index(["level", "run_id", "week_end_date", "item_id"])
+    levels = {"store": (0.1, "{0}:"), "department": (0.2, ":{1}"), "chain": (0.08, ":")}
+    n_checked = 0
+    for level, (shared, name) in levels.items():
+        items = [
+            name.format(*row) for row in zip(series.store_id, series.department_id, strict=True)
+        ]
+        for (run, week, item), own in series.groupby([series.run_id, series.week_end_date, items]):
+            total = totals.loc[level, run, week, item]
+            assert total["p50"] == pytest.approx(own["mean"].sum())
+            assert total["sum_p50"] == pytest.approx(own.p50.sum())
+            for quantile in QUANTILES:
+                width = own[quantile] - own.p50
+                half = math.sqrt(shared * width.sum() ** 2 + (1 - shared) * (width**2).sum())
+                expected = own["mean"].sum() + math.copysign(half, width.sum())
+                assert total[quantile] == pytest.approx(max(0, expected)), (level, item, quantile)
+            n_checked += 1
+    assert n_checked == len(totals)
+
+
 def test_later_sales_change_nothing_and_a_second_week_makes_no_backtests(
     land: Callable[[str, date], Home], first: Home
 ) -> None:
