@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 
 from salescast.container.algorithm import Forecast, ModelInputs
+from salescast.container.algorithms.direct.bands import learn_stretch
 from salescast.container.algorithms.direct.groups import group_sales, make_groups
 from salescast.container.algorithms.direct.hyperparameters import Hyperparameters
 from salescast.container.algorithms.direct.inputs import GATED, KINDS, RAW, Rules, make_inputs
 from salescast.container.algorithms.direct.network import (
     LEVELS,
+    MEDIAN,
     Sizes,
     n_weights,
     quantiles,
@@ -92,7 +94,8 @@ class DirectModel:
         smallest_scale: What a series' scale is at least.
         rules: What makes inputs of a series.
         n_hidden: Cells of each layer of the networks.
-        networks: The mean of their quantiles is the forecast.
+        networks: The mean of their quantiles is the forecast, before it is stretched.
+        stretch: What the lower and the upper half of the bands are multiplied by.
         new_quantiles: Quantiles, at LEVELS, of the series' means: the forecast of a series that
             was never observed.
         first_week: Number of the first week of `group_sales`.
@@ -105,6 +108,7 @@ class DirectModel:
     rules: Rules
     n_hidden: int
     networks: tuple[Network, ...]
+    stretch: tuple[float, float]
     new_quantiles: tuple[float, ...]
     first_week: int
     group_sales: FloatArray
@@ -169,6 +173,7 @@ def fit(records: Sequence[Record], settings: Hyperparameters, summary: Summary) 
         rules=rules,
         n_hidden=settings.num_cells,
         networks=(),
+        stretch=(1.0, 1.0),
         new_quantiles=tuple(np.quantile(means, LEVELS).tolist()),
         first_week=panel.weeks.origin + BEFORE,
         group_sales=group_sales(panel, cardinality),
@@ -247,7 +252,20 @@ def _with_networks(
             generator=np.random.default_rng([settings.seed, KINDS.index(kind)]),
         )
         networks.append(Network(kind, flat))
-    return replace(model, networks=tuple(networks))
+    first = networks[0].kind
+    stretch = learn_stretch(
+        panel,
+        model.groups,
+        model.rules,
+        first,
+        model.sizes(first),
+        horizon=settings.prediction_length,
+        n_steps=max(n_steps // 2, 1),
+        dropout=dropout,
+        generator=np.random.default_rng([settings.seed, len(KINDS)]),
+    )
+    print(f"bands: {stretch[0]:.2f} below and {stretch[1]:.2f} above the median", flush=True)
+    return replace(model, networks=tuple(networks), stretch=stretch)
 
 
 def forecast(
@@ -292,7 +310,9 @@ def _quantiles(model: DirectModel, records: Sequence[Record]) -> FloatArray:
         )
         found = quantiles(views(network.flat, model.sizes(network.kind)), inputs)
         total += found.transpose(0, 2, 1) * inputs.scale[:, None, None]
-    return total / len(model.networks)
+    middle = total[:, [MEDIAN]]
+    stretch = np.where(np.arange(len(LEVELS)) < MEDIAN, *model.stretch)
+    return (middle + stretch[:, None] * (total - middle)) / len(model.networks)
 
 
 def at_levels(of_levels: FloatArray, levels: Sequence[float]) -> FloatArray:
@@ -322,6 +342,7 @@ def save_model(model: DirectModel, folder: Path) -> None:
         "rules": asdict(model.rules),
         "n_hidden": model.n_hidden,
         "kinds": [network.kind for network in model.networks],
+        "stretch": model.stretch,
         "new_quantiles": model.new_quantiles,
         "first_week": model.first_week,
     }
@@ -358,6 +379,7 @@ def load_model(folder: Path) -> DirectModel:
 def _model_of(content: Mapping[str, Any], arrays: dict[str, Any]) -> DirectModel:
     inputs, rules = ModelInputs(**content["inputs"]), content["rules"]
     _count("prediction_length", inputs.prediction_length)
+    lower, upper = content["stretch"]
     cardinality = tuple(_count("cardinality", size) for size in rules["cardinality"])
     model = DirectModel(
         inputs=inputs,
@@ -374,6 +396,7 @@ def _model_of(content: Mapping[str, Any], arrays: dict[str, Any]) -> DirectModel
         ),
         n_hidden=_count("n_hidden", content["n_hidden"]),
         networks=(),
+        stretch=(_size("stretch", lower), _size("stretch", upper)),
         new_quantiles=tuple(_number("new_quantiles", each) for each in content["new_quantiles"]),
         first_week=_count("first_week", content["first_week"]),
         group_sales=arrays.pop(GROUPS),

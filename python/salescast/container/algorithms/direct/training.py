@@ -87,9 +87,8 @@ def batches(
         places = (np.arange(BATCH_CUTOFFS) + generator.random()) / BATCH_CUTOFFS
         drawn = np.minimum(np.searchsorted(chance, places * chance[-1]), len(usable) - 1)
         series = usable[drawn]
-        cutoff = first[drawn] + (generator.random(BATCH_CUTOFFS) * (end - first)[drawn]).astype(
-            np.int64
-        )
+        age = generator.random(BATCH_CUTOFFS) ** RECENCY * (end - first)[drawn]
+        cutoff = np.minimum(first[drawn] + age.astype(np.int64), end[drawn] - 1)
         n_leads = np.minimum(horizon, end[drawn] - cutoff)
         spread = np.arange(BATCH_LEADS) + generator.random((BATCH_CUTOFFS, BATCH_LEADS))
         leads = 1 + (spread / BATCH_LEADS * n_leads[:, None]).astype(np.int64)
@@ -195,6 +194,7 @@ def train(
     optimizer = AdamW(flat, np.zeros_like(flat), np.zeros_like(flat))
     # Bytes are drawn much faster than numbers: a cell is left out where its byte is small.
     limit = round(256 * dropout)
+    seen = {name: np.zeros(len(weights[name]), dtype=np.bool_) for name in ("cutoff", "lead")}
     drawn = batches(panel, groups, rules, kind, horizon, n_steps, generator)
     for batch, rate in zip(drawn, rates(n_steps).tolist(), strict=True):
         shape = (2, BATCH_CUTOFFS, BATCH_LEADS, sizes.n_hidden)
@@ -203,8 +203,14 @@ def train(
             drawn_bytes = np.frombuffer(generator.bytes(math.prod(shape)), np.uint8)
             left = (drawn_bytes >= limit).reshape(shape) * np.float32(256 / (256 - limit))
             dropped = Dropped(left[0], left[1])
+        seen["lead"] |= (batch.inputs.lead != 0).any(axis=(0, 1))
+        seen["cutoff"][: sizes.n_cutoff] |= (batch.inputs.cutoff != 0).any(axis=(0, 1))
         loss_and_gradient(weights, gradient, batch.inputs, batch.target, batch.weight, dropped)
         optimizer.step(flat_gradient, rate)
+    seen["cutoff"][sizes.n_cutoff :] = True
+    for name, is_seen in seen.items():
+        # What was always 0 in training has taught its weights nothing.
+        weights[name][~is_seen] = 0
     for position in range(len(sizes.cardinality)):
         for name in (f"embedding_{position}", f"linear_{position}"):
             # A code that training has not seen is like the mean of those that it has.

@@ -212,6 +212,24 @@ def test_a_silent_series_stays_near_what_it_sells() -> None:
     assert np.abs(found[1 + QUANTILES.index("0.5")]).max() < 2
 
 
+def test_an_event_that_training_has_not_seen_changes_nothing() -> None:
+    def with_event(each: Record, value: float) -> Record:
+        shown = np.vstack([each.dynamic_feat, np.zeros(each.dynamic_feat.shape[1])])
+        shown[-1, len(each.target) :] = value
+        return Record(each.start, each.target, each.cat, shown, each.where)
+
+    for features in ("gated", "raw"):
+        model = fitted(
+            [with_event(each, 0) for each in training_records()], steps=5, features=features
+        )
+        records = [each for each in to_forecast() if each.n_observed]
+        without, with_it = (
+            values(answers(model, [with_event(each, value) for each in records]))
+            for value in (0, 7)
+        )
+        np.testing.assert_array_equal(without, with_it)
+
+
 @pytest.mark.parametrize("horizon", [1, 52, 60, 104])
 def test_horizons_of_a_week_and_beyond_a_year(horizon: int) -> None:
     records = [Record(r.start, r.target, r.cat, r.dynamic_feat[:0], r.where) for r in to_forecast()]
@@ -313,6 +331,8 @@ def test_a_saved_model_forecasts_the_same(model: DirectModel, tmp_path: Path) ->
         ("kinds", ["gated"]),
         ("kinds", ["gated", "other"]),
         ("kinds", ["raw", "gated"]),
+        ("stretch", [1.0]),
+        ("stretch", [1.0, 0]),
         ("new_quantiles", [1.0]),
         ("new_quantiles", [None] * 11),
         ("first_week", 0.5),
