@@ -22,7 +22,9 @@ STUDY = Study(
     },
     largest_seconds=60,
     fitting="training",
-    tuning="",
+    tuning="The rules of the inputs and how often late cutoffs are drawn were chosen with these "
+    "windows, 2012-04-27 (26 weeks) and 2011-08-26 (13 weeks) in view; what a run fits, it fits "
+    "on weeks before its cutoff.",
 )
 
 if __name__ == "__main__":
