@@ -153,20 +153,19 @@ def make_inputs(
     scale = panel.scales(series, cutoff)
     totals = panel.weeks.totals(series, cutoff, SPANS)
     levels = totals[..., SALES] / np.maximum(totals[..., OBSERVED], 1) / scale[:, None]
+    quarter = levels[:, _QUARTER]
     # The newest year before the week ahead that has been seen.
     years = -(-leads // SEASON)
     same_week = cutoff[:, None] + leads - SEASON * years
-    own, is_known = _own_candidates(panel, series, cutoff, same_week, scale, levels[:, _QUARTER])
+    own, is_known = _own_candidates(panel, series, cutoff, same_week, scale, quarter)
     codes = panel.codes[series]
     rows = group_rows(codes, rules.cardinality, groups)
     shift = panel.weeks.origin - groups.origin
     profile = _profile(groups, rows, cutoff + shift, same_week + shift, SEASON * years)
-    profile *= levels[:, _QUARTER, None, None].astype(np.float32)
+    profile *= quarter[:, None, None].astype(np.float32)
+    month = np.where(totals[:, _FOUR, OBSERVED] > 0, levels[:, _FOUR], quarter)
     end = panel.weeks.sales_at(series, cutoff) / scale
-    recent = np.stack(
-        [levels[:, _QUARTER], levels[:, _FOUR], np.where(np.isnan(end), levels[:, _FOUR], end)],
-        axis=-1,
-    )
+    recent = np.stack([quarter, month, np.where(np.isnan(end), month, end)], axis=-1)
     candidates = np.concatenate(
         [
             own,
@@ -197,7 +196,7 @@ def make_inputs(
     numbers = np.concatenate(
         [
             _summary(totals, levels, scale, rules),
-            np.where(np.isnan(lags), levels[:, [_QUARTER]], lags),
+            np.where(np.isnan(lags), quarter[:, None], lags),
             _group_growth(groups, rows, cutoff + shift),
         ],
         axis=1,
