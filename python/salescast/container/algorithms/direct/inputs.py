@@ -17,6 +17,7 @@ from salescast.container.algorithms.direct.panel import (
     SALES,
     SEASON,
     SQUARES,
+    TINY,
     Float32Array,
     IntArray,
     Panel,
@@ -53,6 +54,9 @@ LARGEST_CANDIDATE = 60.0
 LARGEST_PROFILE = 20.0
 LEAST_PROFILE_WEEKS = 4
 """Observed weeks that tell the level which a group's week is held against."""
+
+LARGEST_GROWTH = 2.0
+"""Of a group within a year."""
 
 GATED, RAW = "gated", "raw"
 KINDS = (GATED, RAW)
@@ -263,8 +267,8 @@ def _group_growth(groups: Weeks, rows: IntArray, cutoff: IntArray) -> FloatArray
     columns = []
     for position in range(rows.shape[1]):
         totals = groups.totals(rows[:, position], end, GROUP_SPANS)
-        size = np.maximum(np.abs(totals[..., PAIRED_BEFORE]), 1e-30)
-        growth = np.clip(totals[..., PAIRED_SALES] / size, 0.5, 2)
+        size = np.maximum(np.abs(totals[..., PAIRED_BEFORE]), TINY)
+        growth = np.clip(totals[..., PAIRED_SALES] / size, 1 / LARGEST_GROWTH, LARGEST_GROWTH)
         columns.append(np.where(totals[..., PAIRED] > 0, np.log(growth), 0))
     return np.concatenate(columns, axis=1)
 

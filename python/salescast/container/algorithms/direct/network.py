@@ -27,7 +27,7 @@ LINEAR_SHARE = 0.1
 SHIFT_SHARE = 0.2
 WIDTH_BASE = 0.3
 WIDTH_SHARE = 0.3
-LARGEST_GROWTH = 5.0
+LARGEST_FACTOR = 5.0
 """Of the logarithm of what the candidates are multiplied by."""
 
 _FIRST_SAME_WEEK = 2.0
@@ -251,8 +251,8 @@ def _forward(weights: Weights, inputs: Inputs, dropped: Dropped | None, together
         )
         slopes = np.broadcast_to(slopes, (len(inputs.codes), inputs.linear.shape[-1]))
         log_growth += LINEAR_SHARE * (inputs.linear @ slopes[..., None])[..., 0]
-    is_free = np.abs(log_growth) < LARGEST_GROWTH
-    growth = np.exp(np.clip(log_growth, -LARGEST_GROWTH, LARGEST_GROWTH))
+    is_free = np.abs(log_growth) < LARGEST_FACTOR
+    growth = np.exp(np.clip(log_growth, -LARGEST_FACTOR, LARGEST_FACTOR))
     median = growth * weighted + SHIFT_SHARE * out[..., n_candidates + 1]
     raw_steps = out[..., n_candidates + 2 :]
     steps = np.logaddexp(0, raw_steps)

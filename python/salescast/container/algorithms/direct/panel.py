@@ -31,7 +31,7 @@ LARGEST_TARGET = 1e30
 SALES, SIZES, SQUARES, OBSERVED, PAIRED_SALES, PAIRED_BEFORE, PAIRED = range(7)
 """Quantities of `Weeks.sums`; paired are the weeks that were observed a year before too."""
 
-_TINY = 1e-30
+TINY = 1e-30
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,7 @@ def make_panel(
         first=np.where(known.any(axis=1), known.argmax(axis=1), end),
         end=end,
         anchor=np.maximum(newest, BEFORE),
-        smallest_scale=max(smallest_scale, _TINY),
+        smallest_scale=max(smallest_scale, TINY),
     )
 
 
