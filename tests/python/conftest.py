@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections import Counter
 from collections.abc import Generator, Iterator
@@ -19,6 +20,8 @@ NOT_RUN = "Skipped: NOT RUN: "
 def pytest_configure() -> None:
     # In the background of a shell script SIGINT is ignored, by all children too; tests send it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Before anything imports numpy: on more threads small products wait for each other.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 LANE_OF_FOLDER = {

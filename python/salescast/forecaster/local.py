@@ -215,6 +215,8 @@ class LocalForecaster:
             environment={
                 "SAGEMAKER_BASE_DIR": str(paths.root),
                 "DEEPAR_NUM_THREADS": str(self._threads),
+                # numpy's products are small here: on more threads they wait for each other.
+                "OPENBLAS_NUM_THREADS": "1",
                 "PYTHONUNBUFFERED": "1",
                 **(environment or {}),
             },

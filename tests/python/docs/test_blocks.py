@@ -45,6 +45,7 @@ NOT_RUN = [
     ("docs/athena.md", "python -m local_aws up", "starts Trino; so does on_athena/conftest.py"),
     ("docs/dbt.md", "dbt build", "is run by `make dbt`, on_athena/test_bare_build.py and " + PARTS),
     ("docs/dbt.md", "export SALESCAST_SCHEMA=change", "is run by " + PARTS),
+    ("docs/direct.md", "salescast backtest", "needs a home; recipes/test_direct.py"),
     ("docs/mstl-ets.md", "salescast backtest", "needs a home; recipes/test_mstl_ets.py"),
     ("docs/sagemaker.md", "export SALESCAST_FORECASTER=sagemaker", SAGEMAKER_WEEK),
     ("docs/sagemaker.md", "python -m local_aws up", "starts a stack; so does on_sagemaker"),

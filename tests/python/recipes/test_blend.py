@@ -92,7 +92,7 @@ def lake(tmp_path: Path) -> Lake:
 
 def test_the_first_run_asks_for_vintages_of_its_quick_members(lake: Lake) -> None:
     record = planned(lake)
-    assert record.models == ["snaive_52", "snaive_calendar", "mstl_ets", "blend"]
+    assert record.models == ["snaive_52", "snaive_calendar", "mstl_ets", "direct", "blend"]
     assert record.vintage_weeks == [4 * n for n in range(1, VINTAGES + 1)]
     assert record.vintage_models == ["snaive_calendar", "mstl_ets"]
     assert [each.weeks_back for each in record.requests] == [0, *record.vintage_weeks]

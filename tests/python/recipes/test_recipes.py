@@ -97,7 +97,7 @@ def a_run(recipe: str) -> RunRecord:
 
 
 def test_the_files_are_the_list() -> None:
-    assert recipe_names() == ["blend", "deepar", "mstl_ets", "sql"]
+    assert recipe_names() == ["blend", "deepar", "direct", "mstl_ets", "sql"]
     for name in recipe_names():
         steps = [step.name for step in find_recipe(name).steps]
         assert steps == [step for step in STEPS if step in steps]
@@ -106,7 +106,7 @@ def test_the_files_are_the_list() -> None:
 
 @pytest.mark.usefixtures("total")
 def test_a_new_file_is_a_new_recipe() -> None:
-    assert recipe_names() == ["blend", "deepar", "mstl_ets", "sql", "total"]
+    assert recipe_names() == ["blend", "deepar", "direct", "mstl_ets", "sql", "total"]
     assert steps_of(a_run("total")) == ("predict", "load")
 
 
@@ -114,7 +114,7 @@ def test_a_new_file_is_a_new_recipe() -> None:
 def test_only_recipes_of_the_package_are_imported(name: str) -> None:
     with pytest.raises(UserError, match="is not known") as caught:
         find_recipe(name)
-    assert caught.value.fix == 'Use "blend", "deepar", "mstl_ets" or "sql".'
+    assert caught.value.fix == 'Use "blend", "deepar", "direct", "mstl_ets" or "sql".'
     assert "antigravity" not in sys.modules
 
 
