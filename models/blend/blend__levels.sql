@@ -80,29 +80,41 @@ sized as (
 
 ),
 
-final as (
+chains as (
 
     select
         cutoff_date,
-        item_id,
-        store_id,
-        department_id,
-        recent_level,
-        sum(n_fractions) over (partition by cutoff_date) = 0 as is_in_units,
-        -- The least that a series is taken to sell where errors are set against its size.
+        sum(n_fractions) as n_fractions,
+        {{ exact_mean('recent_level') }} as mean_level,
+        count(*) as n_series
+
+    from sized
+    group by 1
+
+),
+
+-- The floor is the least that a series is taken to sell where errors are set against its size. Some five thousand
+-- series tell the shape of the errors as well as all of them.
+final as (
+
+    select
+        sized.cutoff_date,
+        sized.item_id,
+        sized.store_id,
+        sized.department_id,
+        sized.recent_level,
+        chains.n_fractions = 0 and chains.mean_level < 100 as is_in_units,
         case
-            when sum(n_fractions) over (partition by cutoff_date) = 0 then 1e0
-            else
-                cast(sum({{ exact('recent_level') }}) over (partition by cutoff_date) as double) * 1e-3
-                / count(*) over (partition by cutoff_date)
+            when chains.n_fractions = 0 and chains.mean_level < 100 then 1e0
+            else chains.mean_level * 1e-3
         end as level_floor,
-        -- Some five thousand series tell the shape of the errors as well as all of them.
         mod(
-            {{ text_number('item_id') }},
-            cast(greatest(1e0, floor(count(*) over (partition by cutoff_date) / 5e3)) as bigint)
+            {{ text_number('sized.item_id') }},
+            cast(greatest(1e0, floor(chains.n_series / 5e3)) as bigint)
         ) = 0 as is_sampled
 
     from sized
+    inner join chains on sized.cutoff_date = chains.cutoff_date
 
 )
 

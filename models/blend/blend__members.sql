@@ -18,9 +18,27 @@ spine as (
 
 ),
 
-newest as (
+batches as (
 
-    select max(batch_id) as batch_id from run_members
+    select
+        batch_id,
+        row_number() over (order by batch_id desc) as newest_rank
+
+    from run_members
+    group by 1
+
+),
+
+-- The newest batch's blends, and those of the two before it that have not landed: it may go on after another began.
+asked as (
+
+    select run_members.*
+    from run_members
+    inner join batches on run_members.batch_id = batches.batch_id
+    left join runs on run_members.run_id = runs.run_id
+    where
+        batches.newest_rank = 1
+        or (batches.newest_rank <= 3 and runs.run_id is null)
 
 ),
 
@@ -28,12 +46,11 @@ newest as (
 landed as (
 
     select
-        run_members.*,
-        count(*) over (partition by run_members.run_id) as n_landed
+        asked.*,
+        count(*) over (partition by asked.run_id) as n_landed
 
-    from run_members
-    inner join newest on run_members.batch_id = newest.batch_id
-    inner join runs on run_members.member_run_id = runs.run_id
+    from asked
+    inner join runs on asked.member_run_id = runs.run_id
 
 ),
 
