@@ -193,7 +193,7 @@ def train(
     gradient = views(flat_gradient, sizes)
     optimizer = AdamW(flat, np.zeros_like(flat), np.zeros_like(flat))
     # Bytes are drawn much faster than numbers: a cell is left out where its byte is small.
-    limit = round(256 * dropout)
+    limit = min(round(256 * dropout), 255)
     seen = {name: np.zeros(len(weights[name]), dtype=np.bool_) for name in ("cutoff", "lead")}
     drawn = batches(panel, groups, rules, kind, horizon, n_steps, generator)
     for batch, rate in zip(drawn, rates(n_steps).tolist(), strict=True):

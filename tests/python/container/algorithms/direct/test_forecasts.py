@@ -272,6 +272,12 @@ def test_without_categories_and_features() -> None:
     assert ignoring.inputs.num_dynamic_feat in (None, N_FEATURES)
 
 
+@pytest.mark.parametrize("rate", ["0", "0.001", "0.9999"])
+def test_any_dropout_trains(rate: str) -> None:
+    model = fitted(training_records(), steps=2, dropout_rate=rate)
+    assert_sound(values(answers(model, to_forecast())))
+
+
 def test_history_decides_on_networks_steps_and_dropout() -> None:
     assert kinds_of("auto", 103) == ("gated",)
     assert kinds_of("auto", 104) == ("gated", "raw") == kinds_of("both", 10)
