@@ -426,15 +426,27 @@ def run(
         _start(asked, target, take_lock, stop_jobs, as_json)
 
 
-@cli.command(epilog=_example("salescast backtest --cutoff 2026-01-31 --cutoff 2026-05-02"))
+@cli.command(
+    epilog=_example(
+        "salescast backtest --cutoff 2026-01-31 --cutoff 2026-05-02\n"
+        "  salescast backtest --last 8 --step 4 --model blend"
+    )
+)
 @click.option(
     "--cutoff",
     "cutoffs",
     type=click.DateTime(["%Y-%m-%d"]),
     multiple=True,
-    required=True,
     metavar="DATE",
     help="Last week to show the models; may be given again.",
+)
+@click.option(
+    "--last",
+    type=click.IntRange(min=1),
+    help="So many cutoffs, --step weeks apart, the newest as far before the newest week.",
+)
+@click.option(
+    "--step", type=click.IntRange(min=1), default=4, show_default=True, help="Weeks between them."
 )
 @_horizon_option
 @_model_option
@@ -445,6 +457,8 @@ def run(
 @_json_option
 def backtest(
     cutoffs: tuple[datetime, ...],
+    last: int | None,
+    step: int,
     horizon: int | None,
     model_names: tuple[str, ...],
     dry_run: bool,
@@ -459,6 +473,8 @@ def backtest(
     asked = Asked(
         "backtest",
         cutoffs=[cutoff.date() for cutoff in cutoffs],
+        last=last or 0,
+        step=step,
         horizon=horizon,
         model_names=model_names,
     )

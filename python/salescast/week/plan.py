@@ -37,10 +37,18 @@ _LEAST_HISTORY = 60
 
 @dataclass(frozen=True)
 class Asked:
-    """The options of `run` or `backtest`; None and empty where the command was given none."""
+    """The options of `run` or `backtest`; None and empty where the command was given none.
+
+    Attributes:
+        last: How many cutoffs of `backtest` lie `step` weeks from each other, the newest of them as
+            far before the newest complete week.
+        step: Those weeks.
+    """
 
     command: str
     cutoffs: Sequence[date] = ()
+    last: int = 0
+    step: int = VINTAGE_STEP
     horizon: int | None = None
     model_names: Sequence[str] = ()
     backtests: int = 0
@@ -82,6 +90,8 @@ def plan_batch(settings: Settings, lake: Lake, landed: Landed, asked: Asked) -> 
         horizon=settings.default_horizon if asked.horizon is None else asked.horizon,
         max_horizon=settings.max_horizon,
         cutoffs=asked.cutoffs,
+        last=asked.last,
+        step=asked.step,
         backtests=asked.backtests,
         trained=trained,
         trained_by="the champion's trained model" if is_champions else "--trained-model",
@@ -112,6 +122,8 @@ def new_record(
     horizon: int,
     max_horizon: int,
     cutoffs: Sequence[date] = (),
+    last: int = 0,
+    step: int = VINTAGE_STEP,
     backtests: int = 0,
     trained: TrainedModel | None = None,
     trained_by: str = "--trained-model",
@@ -126,6 +138,9 @@ def new_record(
         horizon: Weeks to forecast.
         max_horizon: The most weeks the warehouse's spine reaches.
         cutoffs: Last weeks to show the models; for `run` one or none, none being the newest.
+        last: For `backtest`, how many more cutoffs: the first `step` weeks before the newest
+            complete week, each other one as far before the last.
+        step: Weeks between them.
         backtests: Further windows of `run`, each a horizon before the last.
         trained: A trained model to use instead of training.
         trained_by: What named it, for messages.
@@ -152,6 +167,16 @@ def new_record(
             CutoffRequest(cutoff_date=cutoff, weeks_back=0, kind="backtest")
             for cutoff in sorted(set(cutoffs))
         ]
+        requests += [
+            CutoffRequest(cutoff_date=None, weeks_back=step * number, kind="backtest")
+            for number in range(1, last + 1)
+        ]
+        if not requests:
+            raise UserError(
+                "A backtest needs a cutoff.",
+                where="backtest",
+                fix="Give days with --cutoff, or a number of cutoffs with --last.",
+            )
     else:
         base = cutoffs[0] if cutoffs else None
         requests = [CutoffRequest(cutoff_date=base, weeks_back=0, kind="forecast")]
@@ -164,7 +189,11 @@ def new_record(
         if not landed.first_date <= asked < landed.last_date + timedelta(weeks=1):
             raise UserError(
                 f"The cutoff {asked} is outside the landed sales.",
-                where="--cutoff" if request.weeks_back == 0 else "--backtests",
+                where="--cutoff"
+                if request.weeks_back == 0
+                else "--last"
+                if command == "backtest"
+                else "--backtests",
                 fix=f"Sales go from {landed.first_date} to {landed.last_date}.",
             )
         if trained is not None:
@@ -176,6 +205,8 @@ def new_record(
         command=command,
         arguments={
             "cutoffs": [cutoff.isoformat() for cutoff in cutoffs],
+            "last": last,
+            "step": step if last else None,
             "horizon": horizon,
             "models": [model.model_id for model in models],
             "backtests": backtests,

@@ -538,3 +538,25 @@ def test_a_model_whose_recipe_changed_since_is_refused(tmp_path: Path) -> None:
     other = {**MODELS, "deepar": replace(MODELS["deepar"], recipe="sql")}
     with pytest.raises(UserError, match=r"had the recipe deepar .* has sql now"):
         carry_out(replace(week, models=other))
+
+
+def test_the_last_cutoffs_lie_steps_before_the_newest_week(tmp_path: Path) -> None:
+    changes = {"command": "backtest", "last": 3, "step": 2, "cutoffs": [date(2025, 1, 4)]}
+    world = begin(tmp_path, models=[MODELS["snaive_52"]], **changes)
+    carry_out(open_week(world, MODELS))
+    runs = Lake(tmp_path / "lake").read("runs").to_pylist()
+    weeks_before = [timedelta(weeks=2 * n) for n in (3, 2, 1)]
+    cutoffs = [date(2025, 1, 4), *(NEWEST - each for each in weeks_before)]
+    assert sorted(run["cutoff_date"] for run in runs) == cutoffs
+    assert {run["kind"] for run in runs} == {"backtest"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"), [({}, "backtest"), ({"last": 99, "step": 4}, "--last")]
+)
+def test_a_backtest_without_a_possible_cutoff_is_refused(
+    tmp_path: Path, changes: dict[str, int], where: str
+) -> None:
+    with pytest.raises(UserError) as caught:
+        begin(tmp_path, command="backtest", **changes)
+    assert caught.value.where == where
