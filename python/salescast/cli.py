@@ -501,6 +501,33 @@ def report(out: Path | None, target: str | None, as_json: bool) -> None:
         _echo(f"Report written: {path}")
 
 
+@cli.command(epilog=_example("salescast leaderboard --level chain --weeks 1-4"))
+@click.option(
+    "--level",
+    type=click.Choice(["store-department", "store", "department", "chain"]),
+    default="store-department",
+    show_default=True,
+    help="What is judged: series or totals.",
+)
+@click.option(
+    "--weeks",
+    "horizon_band",
+    type=click.Choice(["all", "1-4", "5-13", "14-26", "27+"]),
+    default="all",
+    show_default=True,
+    help="Weeks ahead.",
+)
+@_target_option
+@_json_option
+def leaderboard(level: str, horizon_band: str, target: str | None, as_json: bool) -> None:
+    """Show the models side by side over all cutoffs, with intervals."""
+    rows = commands.leaderboard(_settings(target), level, horizon_band)
+    if as_json:
+        _print_json({"models": rows})
+    else:
+        _print_leaderboard(rows, level, horizon_band)
+
+
 @cli.command(epilog=_example("salescast status --json"))
 @click.option(
     "--last",
@@ -1044,6 +1071,58 @@ def _print_accuracy(accuracy: Sequence[Accuracy]) -> None:
             for row in accuracy
         ],
     )
+
+
+def _print_leaderboard(rows: Sequence[dict[str, Any]], level: str, horizon_band: str) -> None:
+    if not rows:
+        _echo(
+            "No week of a forecast has been sold yet: the leaderboard comes with later sales, or "
+            "now with salescast backtest --last 8."
+        )
+        return
+    from salescast.console import DASH, print_table
+
+    def percent(value: float | None, digits: int = 1) -> str:
+        return DASH if value is None else f"{100 * value:+.{digits}f} %"
+
+    def interval(row: dict[str, Any]) -> str:
+        low, high = row["relative_error_low"], row["relative_error_high"]
+        return DASH if low is None else f"{percent(low)} to {percent(high)}"
+
+    def share(value: float | None) -> str:
+        return DASH if value is None else f"{100 * value:.1f} %"
+
+    weeks = "all weeks ahead" if horizon_band == "all" else f"weeks {horizon_band} ahead"
+    print_table(
+        f"{level}, {weeks}: error against snaive_52",
+        [
+            *("model", "cutoffs", "error", "90 % interval", "WAPE", "wQL"),
+            *("inside p10-p90", "bias", "seconds a run"),
+        ],
+        [
+            (
+                row["model_id"],
+                f"{row['n_cutoffs']:,}",
+                percent(row["relative_error"]),
+                interval(row),
+                share(row["wape"]),
+                share(row["wql_3"]),
+                share(row["coverage"]),
+                percent(row["bias"]),
+                DASH if row["seconds_a_run"] is None else f"{row['seconds_a_run']:,.1f}",
+            )
+            for row in rows
+        ],
+    )
+    for row in rows:
+        if row["is_challenger"]:
+            _echo(
+                f"{row['model_id']} is better than the champion over "
+                f"{row['n_cutoffs_with_champion']} cutoffs "
+                f"({percent(row['relative_to_champion'])}, at most "
+                f"{percent(row['relative_to_champion_high'])}): salescast champion set "
+                f"{row['model_id']} --reason TEXT"
+            )
 
 
 def _print_json(value: Any) -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from salescast.errors import UserError
 from salescast.progress import SILENT, CommandProgress
@@ -491,6 +491,27 @@ def report(settings: Settings, out: Path | None = None) -> Path:
 
     return write_report(
         settings.marts_file, out or settings.report_file, schema=settings.schema_prefix
+    )
+
+
+def leaderboard(settings: Settings, level: str, horizon_band: str) -> list[dict[str, Any]]:
+    """The models side by side, as rows of rpt_leaderboard.
+
+    Args:
+        settings: The settings.
+        level: Level of the rows.
+        horizon_band: Weeks ahead, or all.
+
+    Raises:
+        UserError: No marts are published.
+    """
+    from salescast.marts.reader import read_leaderboard
+
+    return read_leaderboard(
+        settings.marts_file,
+        schema=settings.schema_prefix,
+        level=level,
+        horizon_band=horizon_band,
     )
 
 

@@ -35,6 +35,7 @@ REPORT_TABLES: dict[str, tuple[str, ...]] = {
     "reports": (
         "rpt_forecast_latest",
         "rpt_forecast_accuracy",
+        "rpt_leaderboard",
         "rpt_rejected_rows",
         "rpt_row_problems",
         "rpt_part_weeks",
@@ -222,3 +223,36 @@ def read_accuracy(
             cutoffs=None if cutoffs is None else sorted(set(cutoffs)),
         )
     return [Accuracy(wql=row.pop("wql_3"), **row) for row in rows]
+
+
+def read_leaderboard(path: Path, *, schema: str, level: str, horizon_band: str) -> list[Row]:
+    """Models side by side, the best against the seasonal naive first.
+
+    Args:
+        path: The published file.
+        schema: The prefix of the schemas.
+        level: Level of the rows, as store-department.
+        horizon_band: Weeks ahead, as 1-4, or all.
+
+    Returns:
+        The rows of rpt_leaderboard, by column name.
+
+    Raises:
+        UserError: Nothing is published, or by a version that had no leaderboard.
+    """
+    with open_marts(path, schema=schema) as marts:
+        if f"{schema}_reports.rpt_leaderboard" in marts.missing_tables():
+            raise UserError(
+                "The published marts have no leaderboard.",
+                where=str(path),
+                fix="Publish them again with this version: salescast build.",
+            )
+        return marts.rows(
+            """
+            select * from {reports}.rpt_leaderboard
+            where level = $level and horizon_band = $horizon_band
+            order by relative_error nulls last, wape, model_id
+            """,
+            level=level,
+            horizon_band=horizon_band,
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -248,6 +249,28 @@ def test_a_total_is_as_wide_as_what_its_series_share(first: Home) -> None:
                 assert total[quantile] == pytest.approx(max(0, expected)), (level, item, quantile)
             n_checked += 1
     assert n_checked == len(totals)
+
+
+def test_the_leaderboard_is_that_of_the_cutoffs(first: Home) -> None:
+    accuracy = frame(
+        first,
+        "select cutoff_date, sum(sum_abs_error_with_naive) / sum(sum_naive_abs_error) as ratio"
+        " from shop_reports.rpt_forecast_accuracy where model_id = 'snaive_calendar'"
+        " and level = 'store' and n_rows > 0 group by all",
+    )
+    logs = np.log(accuracy.ratio.to_numpy(dtype=float))
+    half = 1.645 * math.sqrt((logs.var(ddof=1) + 1e-4) / (4 * len(logs) / (HORIZON + 4)))
+    answer = first.command("leaderboard", "--level", "store", "--json")
+    models = {row["model_id"]: row for row in json.loads(answer)["models"]}
+    assert list(models) == ["snaive_calendar", "snaive_52"]
+    row = models["snaive_calendar"]
+    assert row["n_cutoffs"] == len(VINTAGES) == len(logs)
+    assert row["relative_error"] == pytest.approx(math.exp(logs.mean()) - 1)
+    assert row["relative_error_low"] == pytest.approx(math.exp(logs.mean() - half) - 1)
+    assert row["relative_error_high"] == pytest.approx(math.exp(logs.mean() + half) - 1)
+    assert models["snaive_52"]["relative_error"] == 0
+    assert "90 % interval" in first.command("leaderboard", "--level", "store")
+    assert "comes with later sales" in first.command("leaderboard", "--weeks", "27+")
 
 
 def test_later_sales_change_nothing_and_a_second_week_makes_no_backtests(
