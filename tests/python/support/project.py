@@ -21,7 +21,9 @@ num_layers = 1
 [tiny.extensions]
 num_batches_per_epoch = 2
 seed = 3
+"""
 
+TINY_BLEND = """
 [tiny_blend]
 recipe = "blend"
 members = ["snaive_52", "snaive_calendar"]
@@ -36,5 +38,5 @@ def project_with_tiny_model(folder: Path) -> Path:
     for name in ("macros", "mappings", "models", "seeds", "tests"):
         (folder / name).symlink_to(REPOSITORY / name, target_is_directory=True)
     models = (REPOSITORY / "models.toml").read_text(encoding="utf-8")
-    (folder / "models.toml").write_text(models + TINY_MODEL, encoding="utf-8")
+    (folder / "models.toml").write_text(models + TINY_MODEL + TINY_BLEND, encoding="utf-8")
     return folder
