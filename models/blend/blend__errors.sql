@@ -41,7 +41,7 @@ ranked as (
         count(*) over (partition by run_id) as n_errors
 
     from relative
-    where is_sampled
+    where is_sampled and relative_error <> 0e0
 
 ),
 
@@ -57,7 +57,7 @@ limits as (
 
 ),
 
--- A store that closes and opens again would make a band that nobody can use.
+-- A store that closes and opens again would make a band that nobody can use. Slow sellers have a median error of 0.
 final as (
 
     select
@@ -68,10 +68,13 @@ final as (
         relative.lead_band,
         relative.department_id,
         relative.is_sampled,
-        greatest(-limits.largest_error, least(limits.largest_error, relative.relative_error)) as relative_error
+        case
+            when limits.largest_error is null then relative.relative_error
+            else greatest(-limits.largest_error, least(limits.largest_error, relative.relative_error))
+        end as relative_error
 
     from relative
-    inner join limits on relative.run_id = limits.run_id
+    left join limits on relative.run_id = limits.run_id
 
 )
 

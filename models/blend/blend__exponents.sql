@@ -66,8 +66,13 @@ slopes as (
     select
         run_id,
         n_series,
-        (sum_weight * sum_size_error - sum_size * sum_error)
-        / nullif(sum_weight * sum_size_size - sum_size * sum_size, 0e0) as slope
+        -- Series of one size tell no slope.
+        case
+            when sum_weight * sum_size_size - sum_size * sum_size > 1e-6 * sum_weight * sum_size_size
+                then
+                    (sum_weight * sum_size_error - sum_size * sum_error)
+                    / (sum_weight * sum_size_size - sum_size * sum_size)
+        end as slope
 
     from sums
 

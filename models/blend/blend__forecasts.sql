@@ -65,11 +65,9 @@ blended as (
         forecasts.horizon_weeks,
         {{ lead_band('forecasts.horizon_weeks') }} as lead_band,
         {% for column, _ in quantile_levels() -%}
-            cast(sum({{ exact('weights.weight * forecasts.' ~ column) }}) as double)
-            / nullif(sum(weights.weight), 0e0) as {{ column }},
+            {{ weighted_mean('forecasts.' ~ column, 'weights.weight') }} as {{ column }},
         {% endfor -%}
-        cast(sum({{ exact('weights.weight * forecasts.mean') }}) as double)
-        / nullif(sum(weights.weight), 0e0) as mean
+        {{ weighted_mean('forecasts.mean', 'weights.weight') }} as mean
 
     from members
     inner join forecasts
@@ -82,7 +80,6 @@ blended as (
             and members.member_model_id = weights.member_model_id
             and {{ lead_band('forecasts.horizon_weeks') }} = weights.lead_band
     group by 1, 2, 3, 4, 5, 6, 7
-    having sum(weights.weight) > 0e0
 
 ),
 
@@ -164,7 +161,7 @@ whole as (
         horizon_weeks,
         lower_bound,
         {% for column, _ in quantile_levels() -%}
-            case when is_in_units then round({{ column }}) else {{ column }} end as {{ column }},
+            case when is_in_units then round({{ column }}) + 0e0 else {{ column }} end as {{ column }},
         {% endfor -%}
         mean
 

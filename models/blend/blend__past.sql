@@ -31,10 +31,8 @@ final as (
         min(member_errors.recent_level) as recent_level,
         min(member_errors.level_floor) as level_floor,
         coalesce(max(case when member_errors.is_sampled then 1 end), 0) = 1 as is_sampled,
-        cast(sum({{ exact('weights.weight * member_errors.mean') }}) as double)
-        / nullif(sum(weights.weight), 0e0) as mean,
-        cast(sum({{ exact('weights.weight * member_errors.p50') }}) as double)
-        / nullif(sum(weights.weight), 0e0) as p50,
+        {{ weighted_mean('member_errors.mean', 'weights.weight') }} as mean,
+        {{ weighted_mean('member_errors.p50', 'weights.weight') }} as p50,
         min(member_errors.actual) as actual
 
     from vintages
@@ -48,7 +46,6 @@ final as (
             and vintages.member_model_id = weights.member_model_id
             and member_errors.lead_band = weights.lead_band
     group by 1, 2, 3, 4, 5
-    having sum(weights.weight) > 0e0
 
 )
 

@@ -24,7 +24,7 @@ spine as (
 
 ),
 
--- Of a model's runs of one cutoff the longest counts, of these the newest.
+-- Of a model's runs of one cutoff the longest counts, of these one that was no backtest, of these the newest.
 ranked_runs as (
 
     select
@@ -34,7 +34,11 @@ ranked_runs as (
         spine.week_idx,
         row_number() over (
             partition by runs.model_id, runs.cutoff_date
-            order by runs.prediction_length desc, runs.landed_at desc, runs.run_id desc
+            order by
+                runs.prediction_length desc,
+                case when runs.requested_kind = 'backtest' then 1 else 0 end asc,
+                runs.landed_at desc,
+                runs.run_id desc
         ) as newest_rank
 
     from runs
@@ -90,7 +94,7 @@ longest_pasts as (
 
 ),
 
--- A member with less of a past than three vintages is judged once it has them, if others have.
+-- A member is judged once it has half of the longest past: waiting for it would leave little to learn from.
 known_members as (
 
     select
@@ -100,7 +104,7 @@ known_members as (
 
     from block_counts
     inner join longest_pasts on block_counts.run_id = longest_pasts.run_id
-    where block_counts.n_blocks >= least(3, longest_pasts.max_n_blocks)
+    where 2 * block_counts.n_blocks >= longest_pasts.max_n_blocks
 
 ),
 
