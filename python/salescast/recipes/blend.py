@@ -79,7 +79,8 @@ def _predict(context: Context, run: RunRecord) -> str:
             f"The warehouse has no blend for the run {run.run_id}.",
             where=f"relation {_RELATION}",
             fix="See that its members have landed: `salescast status`; then go on with `salescast "
-            "run --resume`.",
+            "run --resume`. Where two batches with blends have begun since, start a new one: "
+            "`salescast run`.",
         )
     return f"{n_rows:,} rows; {detail}"
 

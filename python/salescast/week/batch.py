@@ -72,8 +72,8 @@ class BatchRecord(BaseModel):
 
     `finished` holds the steps that need not be done again, `attempts` everything that ended.
     `forecaster` is where the jobs of its models run; None if they have none, and in records of
-    before it was kept. `vintage_weeks` are the weeks back from the newest cutoff at which only
-    `vintage_models` are run, for others to learn from.
+    before it was kept. `learned_from` are models to run at weeks back from the newest cutoff where
+    nothing was asked for, for others to learn from.
     """
 
     batch_id: _Id
@@ -84,8 +84,7 @@ class BatchRecord(BaseModel):
     requests: list[CutoffRequest]
     prediction_length: int
     models: list[str]
-    vintage_weeks: list[int] = []
-    vintage_models: list[str] = []
+    learned_from: dict[int, list[str]] = {}
     forecaster: str | None = None
     trained_model_id: str | None = None
     request_id: str | None = None
@@ -94,13 +93,16 @@ class BatchRecord(BaseModel):
     finished: list[str] = []
     attempts: list[StepRecord] = []
 
-    def vintages(self, newest: date) -> set[date]:
-        """The cutoffs that are only there for others to learn from, by the newest cutoff."""
-        return {newest - timedelta(weeks=weeks) for weeks in self.vintage_weeks}
+    def vintages(self, newest: date) -> dict[date, list[str]]:
+        """Cutoffs that nobody asked for, with the models to run there, by the newest cutoff."""
+        return {
+            newest - timedelta(weeks=weeks): models for weeks, models in self.learned_from.items()
+        }
 
-    def is_run_at(self, model_id: str, cutoff: date, newest: date) -> bool:
-        """Whether a model is run at a cutoff, all but some being run at those asked for only."""
-        return model_id in self.vintage_models or cutoff not in self.vintages(newest)
+    def models_at(self, cutoff: date, newest: date) -> list[str]:
+        """The models to run at a cutoff, each after those that it needs."""
+        vintages = self.vintages(newest)
+        return [name for name in self.models if name in vintages.get(cutoff, self.models)]
 
 
 class Batch:
@@ -118,6 +120,10 @@ class Batch:
         self.folder = folder
         self._lake = lake
         self._say = say
+
+    def tell(self, text: str) -> None:
+        """Say a line to who watches the batch."""
+        self._say(text)
 
     def work(self, run: RunRecord) -> Path:
         """Folder of a run's exports, logs and outputs."""

@@ -139,11 +139,8 @@ def _models_at(
     batch: NewBatch, series: LandedSeries, cutoffs: Sequence[LandedSeries]
 ) -> list[Model]:
     newest = max(each.cutoff_date for each in cutoffs)
-    return [
-        model
-        for model in batch.models
-        if batch.record.is_run_at(model.model_id, series.cutoff_date, newest)
-    ]
+    names = batch.record.models_at(series.cutoff_date, newest)
+    return [model for model in batch.models if model.model_id in names]
 
 
 def _plan_jobs(

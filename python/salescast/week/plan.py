@@ -5,7 +5,7 @@ Planning stands above the week: it is refused here what could not be carried out
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from salescast.errors import UserError
 from salescast.forecaster import Forecaster, open_forecaster
 from salescast.lake import Lake
 from salescast.lake.trained_models import TrainedModel, check_categories, read_trained_model
-from salescast.recipes import Model, find_recipe, needed_libraries
+from salescast.recipes import SNAIVE, Model, find_recipe, needed_libraries
 from salescast.recipes.catalogue import CHAMPION, choose_models, read_models
 from salescast.recipes.trained import check_unseen
 from salescast.warehouse import Landed
@@ -225,51 +225,72 @@ def _ask_for_vintages(
     record: BatchRecord, models: Sequence[Model], lake: Lake, landed: Landed
 ) -> None:
     """Have what a model learns from forecast at earlier cutoffs too, where it has not been."""
-    learned_from = {
+    by_id = {model.model_id: model for model in models}
+    wanted = {
         name
         for model in models
-        for recipe in (find_recipe(model.recipe),)
-        if recipe.vintages
-        for name in recipe.needs(model)
+        if find_recipe(model.recipe).vintages
+        for name in find_recipe(model.recipe).needs(model)
+        if _is_quick(by_id[name], record, by_id)
     }
-    names = [
-        model.model_id
-        for model in models
-        if model.model_id in learned_from and _is_quick(model, record)
-    ]
     newest = record.requests[0].cutoff_date or landed.last_date
-    if not names or newest is None or landed.first_date is None:
+    if not wanted or newest is None or landed.first_date is None:
         return
-    known = [row for row in lake.read("runs").to_pylist() if row["model_id"] in names]
-    blocks = [
-        {
-            -(-(newest - row["cutoff_date"]).days // (7 * VINTAGE_STEP))
-            for row in known
-            if row["model_id"] == name and row["cutoff_date"] < newest
-        }
-        for name in names
-    ]
+    landed_at = _landed_cutoffs(lake, wanted, newest, record.prediction_length)
     asked = {request.weeks_back for request in record.requests}
-    record.vintage_weeks = [
-        VINTAGE_STEP * block
-        for block in range(1, VINTAGES + 1)
-        if VINTAGE_STEP * block not in asked
-        and block not in set.intersection(*blocks)
-        and newest - timedelta(weeks=VINTAGE_STEP * block + _LEAST_HISTORY) >= landed.first_date
-    ]
-    record.vintage_models = names if record.vintage_weeks else []
+    shared_blocks = {
+        -(-((newest - cutoff).days // 7) // VINTAGE_STEP)
+        for cutoff, names in landed_at.items()
+        if names == wanted
+    }
+    for block in range(1, VINTAGES + 1):
+        weeks = VINTAGE_STEP * block
+        day = newest - timedelta(weeks=weeks)
+        if (
+            block in shared_blocks
+            or weeks in asked
+            or day - timedelta(weeks=_LEAST_HISTORY) < landed.first_date
+        ):
+            continue
+        # The cutoff is the last week that has ended by this day.
+        there = [names for cutoff, names in landed_at.items() if 0 <= (day - cutoff).days < 7]
+        needed = {SNAIVE} | wanted.difference(*there)
+        for name in reversed(record.models):
+            if name in needed:
+                needed |= set(find_recipe(by_id[name].recipe).needs(by_id[name]))
+        record.learned_from[weeks] = [name for name in record.models if name in needed]
     record.requests += [
         CutoffRequest(cutoff_date=record.requests[0].cutoff_date, weeks_back=weeks, kind="backtest")
-        for weeks in record.vintage_weeks
+        for weeks in record.learned_from
     ]
 
 
-def _is_quick(model: Model, record: BatchRecord) -> bool:
-    jobs = find_recipe(model.recipe).jobs
-    if jobs is None:
+def _landed_cutoffs(
+    lake: Lake, names: set[str], newest: date, prediction_length: int
+) -> dict[date, set[str]]:
+    """Models by the cutoff from which they have forecast all weeks that could be learned from."""
+    withdrawn = set(lake.read("withdrawals")["run_id"].to_pylist())
+    found: dict[date, set[str]] = {}
+    for run in lake.read("runs").to_pylist():
+        known_weeks = (newest - run["cutoff_date"]).days // 7
+        if (
+            run["cutoff_date"] < newest
+            and run["model_id"] in names
+            and run["run_id"] not in withdrawn
+            and run["prediction_length"] >= min(prediction_length, known_weeks)
+        ):
+            found.setdefault(run["cutoff_date"], set()).add(run["model_id"])
+    return found
+
+
+def _is_quick(model: Model, record: BatchRecord, by_id: Mapping[str, Model]) -> bool:
+    recipe = find_recipe(model.recipe)
+    if not all(_is_quick(by_id[name], record, by_id) for name in recipe.needs(model)):
+        return False
+    if recipe.jobs is None:
         return True
     # A trained model that the command names has seen the weeks that it would have to forecast.
-    return jobs.is_quick and record.forecaster == "local" and record.trained_model_id is None
+    return recipe.jobs.is_quick and record.forecaster == "local" and record.trained_model_id is None
 
 
 def _check_jobs(batch: NewBatch, forecaster: Forecaster) -> None:

@@ -12,7 +12,8 @@ exports were made from (`runs.data_hash`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import partial
@@ -78,18 +79,33 @@ def carry_out(week: Week, only: str | None = None) -> None:
 
     if only in (None, "export"):
         for run in batch.record.runs:
-            _do_step(week, "export", run)
+            with _leaving_out(week, run):
+                _do_step(week, "export", run)
 
     # Each run lands before the next one begins, which may need what it landed.
     for run in batch.record.runs:
-        for step in ("train", "predict", "load"):
-            if only in (None, step):
-                _do_step(week, step, run)
+        with _leaving_out(week, run):
+            for step in ("train", "predict", "load"):
+                if only in (None, step):
+                    _do_step(week, step, run)
 
     if only is None:
         _do(week, "build marts", partial(_build, week, "post_predict"))
         _do(week, "publish", partial(_publish, week))
         batch.finish()
+
+
+@contextmanager
+def _leaving_out(week: Week, run: RunRecord) -> Iterator[None]:
+    """Go on without a run that nobody asked for and that fails: others learn from fewer."""
+    record = week.batch.record
+    newest = max(each.cutoff_date for each in record.runs)
+    try:
+        yield
+    except RunError as error:
+        if run.cutoff_date not in record.vintages(newest):
+            raise
+        week.batch.tell(f"left out {run.model_id} at {run.cutoff_date}: {error.what}")
 
 
 def _do(week: Week, step: str, action: Callable[[], str], run: RunRecord | None = None) -> None:
@@ -266,11 +282,9 @@ def _request(week: Week) -> str:
     record.data_hash = week.warehouse.landed().data_hash
     n = len(record.requests)
     detail = f"{n} {'cutoff' if n == 1 else 'cutoffs'}, {record.prediction_length} weeks ahead"
-    if record.vintage_weeks:
-        detail += (
-            f"; {len(record.vintage_weeks)} of them earlier ones of "
-            f"{', '.join(record.vintage_models)} to learn from, once"
-        )
+    if record.learned_from:
+        names = dict.fromkeys(name for models in record.learned_from.values() for name in models)
+        detail += f"; {len(record.learned_from)} of them to learn from: {', '.join(names)}"
     return detail
 
 
@@ -313,7 +327,7 @@ def _resolve(week: Week) -> str:
         (cutoff, week.models[name])
         for name in record.models
         for cutoff in cutoffs
-        if record.is_run_at(name, cutoff.cutoff_date, newest)
+        if name in record.models_at(cutoff.cutoff_date, newest)
     ]
     record.runs = [
         RunRecord(

@@ -59,13 +59,19 @@ def test_a_member_that_is_no_model_is_refused(tmp_path: Path) -> None:
 
 
 def planned(
-    lake: Lake, *, forecaster: str = "local", first: date = FIRST, **options: Any
+    lake: Lake,
+    *,
+    forecaster: str = "local",
+    first: date = FIRST,
+    newest: date = NEWEST,
+    project: Path = REPOSITORY,
+    **options: Any,
 ) -> BatchRecord:
-    settings = Settings(home=lake.root.parent, project_dir=REPOSITORY)
+    settings = Settings(home=lake.root.parent, project_dir=project)
     if forecaster != "local":
         settings = settings.model_copy(update={"forecaster": forecaster})
     asked = Asked(**{"command": "run", "model_names": ("blend",), "horizon": 8, **options})
-    landed = Landed("x", first, NEWEST, "saturday", None)
+    landed = Landed("x", first, newest, "saturday", None)
     return plan_batch(settings, lake, landed, asked).record
 
 
@@ -90,44 +96,67 @@ def lake(tmp_path: Path) -> Lake:
     return Lake(tmp_path / "home" / "lake")
 
 
+ALL = ["snaive_52", "snaive_calendar", "mstl_ets"]
+
+
 def test_the_first_run_asks_for_vintages_of_its_quick_members(lake: Lake) -> None:
     record = planned(lake)
-    assert record.models == ["snaive_52", "snaive_calendar", "mstl_ets", "direct", "blend"]
-    assert record.vintage_weeks == [4 * n for n in range(1, VINTAGES + 1)]
-    assert record.vintage_models == ["snaive_calendar", "mstl_ets"]
-    assert [each.weeks_back for each in record.requests] == [0, *record.vintage_weeks]
-    assert record.is_run_at("blend", NEWEST, NEWEST)
-    assert not record.is_run_at("blend", NEWEST - timedelta(weeks=4), NEWEST)
-    assert record.is_run_at("mstl_ets", NEWEST - timedelta(weeks=4), NEWEST)
+    assert record.models == [*ALL, "direct", "blend"]
+    assert record.learned_from == {4 * n: ALL for n in range(1, VINTAGES + 1)}
+    assert [each.weeks_back for each in record.requests] == [0, *record.learned_from]
+    assert record.models_at(NEWEST, NEWEST) == record.models
+    assert record.models_at(NEWEST - timedelta(weeks=4), NEWEST) == ALL
 
 
 def test_a_week_that_is_asked_for_by_name_is_no_vintage(lake: Lake) -> None:
     record = planned(lake, backtests=2)
     assert [each.weeks_back for each in record.requests][:3] == [0, 8, 16]
-    assert record.vintage_weeks == [4, 12, 20, 24, 28, 32]
-    assert record.is_run_at("blend", NEWEST - timedelta(weeks=8), NEWEST)
+    assert list(record.learned_from) == [4, 12, 20, 24, 28, 32]
+    assert record.models_at(NEWEST - timedelta(weeks=8), NEWEST) == record.models
 
 
 @pytest.mark.parametrize("weeks_since", [0, 1, 2, 3])
-def test_weeks_after_the_first_run_nothing_is_made_again(lake: Lake, weeks_since: int) -> None:
+@pytest.mark.parametrize("days_since", [0, 3])
+def test_weeks_after_the_first_run_nothing_is_made_again(
+    lake: Lake, weeks_since: int, days_since: int
+) -> None:
     landed = {weeks_since + 4 * n for n in range(1, VINTAGES + 1)}
     for weeks in landed | set(range(1, weeks_since + 1)):
         land(lake, "snaive_calendar", weeks)
         land(lake, "mstl_ets", weeks)
-    assert planned(lake).vintage_weeks == []
+    assert planned(lake, newest=NEWEST + timedelta(days=days_since)).learned_from == {}
 
 
-def test_vintages_of_one_member_alone_are_not_enough(lake: Lake) -> None:
+def test_a_new_member_is_made_where_the_others_are(lake: Lake) -> None:
     for weeks in range(4, 4 * VINTAGES + 1, 4):
         land(lake, "snaive_calendar", weeks)
     land(lake, "mstl_ets", 4)
-    assert planned(lake).vintage_weeks == [4 * n for n in range(2, VINTAGES + 1)]
+    expected = {4 * n: ["snaive_52", "mstl_ets"] for n in range(2, VINTAGES + 1)}
+    assert planned(lake, newest=NEWEST + timedelta(days=2)).learned_from == expected
+
+
+def test_members_at_different_weeks_of_a_block_share_no_vintage(lake: Lake) -> None:
+    land(lake, "snaive_calendar", 3)
+    land(lake, "mstl_ets", 2)
+    assert planned(lake).learned_from[4] == ALL
+
+
+def test_short_and_withdrawn_runs_are_no_vintages(lake: Lake) -> None:
+    for weeks in range(4, 4 * VINTAGES + 1, 4):
+        for model_id in ("snaive_calendar", "mstl_ets"):
+            land(lake, model_id, weeks)
+    # Of the vintage four weeks ago no more than four weeks are known.
+    assert list(planned(lake, horizon=13).learned_from) == [12, 16, 20, 24, 28, 32]
+    assert planned(lake).learned_from == {}
+    row = {"run_id": "mstl-ets-8", "withdrawn_at": datetime(2026, 11, 1), "reason": "wrong"}
+    lake.append("withdrawals", [row])
+    assert planned(lake).learned_from == {8: ["snaive_52", "mstl_ets"]}
 
 
 def test_a_short_history_has_fewer(lake: Lake) -> None:
     first = NEWEST - timedelta(weeks=70)
-    assert planned(lake, first=first).vintage_weeks == [4, 8]
-    assert planned(lake, first=NEWEST - timedelta(weeks=30)).vintage_weeks == []
+    assert list(planned(lake, first=first).learned_from) == [4, 8]
+    assert planned(lake, first=NEWEST - timedelta(weeks=30)).learned_from == {}
 
 
 def test_jobs_that_are_billed_are_not_started_unasked(
@@ -136,9 +165,25 @@ def test_jobs_that_are_billed_are_not_started_unasked(
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     image = "000000000000.dkr.ecr.us-east-1.amazonaws.com/salescast:1"
     monkeypatch.setenv("SALESCAST_SAGEMAKER_IMAGE", image)
-    assert planned(lake, forecaster="sagemaker").vintage_models == ["snaive_calendar"]
+    assert planned(lake, forecaster="sagemaker").learned_from[4] == ALL[:2]
+
+
+def test_a_blend_of_a_blend_takes_what_that_one_needs(lake: Lake, tmp_path: Path) -> None:
+    models = (REPOSITORY / "models.toml").read_text(encoding="utf-8")
+    inner = '[inner]\nrecipe = "blend"\nmembers = ["snaive_52", {}]\n'
+    outer = '[outer]\nrecipe = "blend"\nmembers = ["inner", "snaive_calendar"]\n'
+    for member, at_vintages in (
+        ('"mstl_ets"', ["snaive_52", "mstl_ets", "inner", "snaive_calendar"]),
+        ('"direct"', ["snaive_52", "snaive_calendar"]),
+    ):
+        project = tmp_path / member.strip('"')
+        project.mkdir()
+        (project / "dbt_project.yml").symlink_to(REPOSITORY / "dbt_project.yml")
+        (project / "models.toml").write_text(models + inner.format(member) + outer)
+        record = planned(lake, project=project, model_names=("outer",))
+        assert record.learned_from[4] == at_vintages
 
 
 def test_a_backtest_learns_from_what_is_there(lake: Lake) -> None:
     record = planned(lake, command="backtest", cutoffs=[NEWEST - timedelta(weeks=8)])
-    assert record.vintage_weeks == record.vintage_models == []
+    assert record.learned_from == {}

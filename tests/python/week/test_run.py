@@ -560,3 +560,36 @@ def test_a_backtest_without_a_possible_cutoff_is_refused(
     with pytest.raises(UserError) as caught:
         begin(tmp_path, command="backtest", **changes)
     assert caught.value.where == where
+
+
+def test_a_vintage_that_fails_is_left_out(tmp_path: Path) -> None:
+    """What nobody asked for does not stop what was asked for; a backtest by name does."""
+    earlier = NEWEST - timedelta(weeks=HORIZON)
+    for learned_from in ({HORIZON: ["snaive_52", "deepar"]}, {}):
+        folder = tmp_path / str(len(learned_from))
+        world = World(folder)
+        record = a_record(backtests=1)
+        record.learned_from = learned_from
+        Batch(record, folder / "batches" / record.batch_id, Lake(folder / "lake")).save()
+        ordinary = world.work
+
+        def fail(*call: str, ordinary: Any = ordinary) -> None:
+            if call == ("transform", f"deepar at {earlier}"):
+                raise RunError("This forecast is not plausible.")
+            ordinary(*call)
+
+        world.work = fail  # type: ignore[method-assign]
+        if not learned_from:
+            with pytest.raises(RunError, match="not plausible"):
+                carry_out(open_week(world))
+            continue
+        carry_out(open_week(world))
+        runs = Lake(folder / "lake").read("runs").to_pylist()
+        assert sorted((run["model_id"], run["cutoff_date"]) for run in runs) == [
+            ("deepar", NEWEST),
+            ("snaive_52", earlier),
+            ("snaive_52", NEWEST),
+        ]
+        done = read_record(folder / "batches" / record.batch_id)
+        assert done.status == "done"
+        assert "failed" in [attempt.status for attempt in done.attempts]
