@@ -64,7 +64,7 @@ def test_a_sound_set_up_passes(athena: Athena) -> None:
     assert names(checks, "failed") == names(checks, "not checked") == []
     assert "conditional put" in checks["lake"]["found"]
     assert checks["databases"]["found"].startswith("1 of 8")
-    assert checks["lake tables"]["found"].startswith("15 tables")
+    assert checks["lake tables"]["found"].startswith("16 tables")
     assert "account 000000000000" in checks["credentials"]["found"]
 
 
