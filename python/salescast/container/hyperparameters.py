@@ -234,6 +234,31 @@ def to_strings(settings: Mapping[str, object]) -> dict[str, str]:
     return {name: _to_string(value) for name, value in settings.items()}
 
 
+def validated_texts(
+    hyperparameters: Mapping[str, object],
+    extensions: Mapping[str, object] | None,
+    settings: Mapping[str, Setting],
+    algorithm: str,
+) -> dict[str, str]:
+    """Check settings of an algorithm without extensions; returns them as the job's strings.
+
+    Args:
+        hyperparameters: All settings; values may be strings or plain values.
+        extensions: Must be empty: every setting is this program's own.
+        settings: What is allowed.
+        algorithm: Its name, for the message.
+
+    Raises:
+        ContractError: Names every setting that is wrong.
+    """
+    if extensions:
+        names = ", ".join(extensions)
+        raise ContractError(f"extensions: {names}: {algorithm} has hyperparameters only")
+    texts = to_strings(hyperparameters)
+    read_texts(texts, settings, algorithm)
+    return texts
+
+
 def _to_string(value: object) -> str:
     if isinstance(value, str):
         return value

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 
 import pytest
-import yaml
 
 from support.home import REPOSITORY, Home, Rows
-from support.sources import weeks, write_csv
+from support.sources import weeks
 
 pytestmark = pytest.mark.dbt
 
-COLUMNS = ("store", "department", "date", "sales")
 WEEKS = weeks(date(2022, 1, 8), 139)
 CUTOFF, HORIZON = WEEKS[130], 8
 RUN = ("--model", "snaive_calendar", "--horizon", str(HORIZON))
@@ -53,27 +51,10 @@ def rows(last: date) -> Iterator[tuple[str, str, date, str]]:
 
 @pytest.fixture(scope="module")
 def land(
-    new_home: Callable[[str], Home], tmp_path_factory: pytest.TempPathFactory
+    weekly_home: Callable[[str, Iterable[Sequence[object]]], Home],
 ) -> Callable[[str, date], Home]:
     """Makes a home that holds the chain's sales up to a week."""
-
-    def landed(name: str, last: date) -> Home:
-        source = tmp_path_factory.mktemp(f"{name}_source")
-        table = {"file": "*.csv", "columns": {column: column for column in COLUMNS}}
-        mapping = {
-            "grain": "weekly",
-            "week_ends_on": "saturday",
-            "calendar_region": "US",
-            "lower_bound": 0,
-            "tables": {"sales": table},
-        }
-        (source / "chain.yml").write_text(yaml.safe_dump(mapping))
-        write_csv(source / "sales.csv", COLUMNS, rows(last))
-        home = new_home(name)
-        home.command("ingest", source, "--mapping", source / "chain.yml")
-        return home
-
-    return landed
+    return lambda name, last: weekly_home(name, rows(last))
 
 
 @pytest.fixture(scope="module")

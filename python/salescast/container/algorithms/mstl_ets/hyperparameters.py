@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from salescast.container.errors import ContractError
 from salescast.container.hyperparameters import (
     DATA_HYPERPARAMETERS,
     Setting,
     integer,
     read_texts,
-    to_strings,
+    validated_texts,
 )
 
 NAME = "mstl_ets"
@@ -68,15 +67,7 @@ def validate_hyperparameters(
 ) -> dict[str, str]:
     """Check settings before a job starts and return them as the job's strings.
 
-    Args:
-        hyperparameters: All settings; values may be strings or plain values.
-        extensions: Must be empty: every setting is this program's own.
-
     Raises:
         ContractError: Names every setting that is wrong.
     """
-    if extensions:
-        raise ContractError(f"extensions: {', '.join(extensions)}: {NAME} has hyperparameters only")
-    texts = to_strings(hyperparameters)
-    parse_hyperparameters(texts)
-    return texts
+    return validated_texts(hyperparameters, extensions, HYPERPARAMETERS, NAME)

@@ -1,12 +1,13 @@
-"""A week with direct: the real program as a subprocess, without PyTorch."""
+"""A week with each algorithm that needs no PyTorch: the real program as a subprocess."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -76,12 +77,6 @@ class WarehouseOfYears(FakeWarehouse):
         return n_items
 
 
-def quick(model: Model) -> Model:
-    """The model with little training."""
-    hyperparameters = {**model.settings["hyperparameters"], "steps": 100}
-    return Model(model.model_id, model.recipe, {"hyperparameters": hyperparameters})
-
-
 def open_week_of_years(world: World, models: dict[str, Model]) -> Week:
     week = open_week(world, models)
     return replace(
@@ -91,12 +86,49 @@ def open_week_of_years(world: World, models: dict[str, Model]) -> Week:
     )
 
 
-def test_a_week_is_forecast_and_lands(tmp_path: Path) -> None:
-    direct = quick(read_models(ROOT / "models.toml")["direct"])
-    models = {"snaive_52": MODELS["snaive_52"], "direct": direct}
+@dataclass(frozen=True)
+class Case:
+    """An algorithm, as its tests see it.
+
+    within: how far its p50 may lie from what will be sold.
+    settings: hyperparameters that make its training short.
+    job: what a job is sent beside what every algorithm is.
+    wrong: a setting that is refused, and the words.
+    """
+
+    name: str
+    within: float
+    settings: dict[str, Any]
+    job: dict[str, str]
+    wrong: tuple[str, str]
+
+
+CASES = (
+    Case(
+        "mstl_ets",
+        2,
+        {},
+        {"season_length": "52"},
+        ("season_length = 0", "season_length must be an integer from 2 to 1000"),
+    ),
+    Case("direct", 6, {"steps": 100}, {}, ("steps = 0", "steps must be an integer >= 1")),
+)
+
+
+@pytest.fixture(params=CASES, ids=lambda case: case.name)
+def case(request: pytest.FixtureRequest) -> Case:
+    found: Case = request.param
+    return found
+
+
+def test_a_week_is_forecast_and_lands(tmp_path: Path, case: Case) -> None:
+    model = read_models(ROOT / "models.toml")[case.name]
+    hyperparameters = {**model.settings["hyperparameters"], **case.settings}
+    model = Model(case.name, model.recipe, {"hyperparameters": hyperparameters})
+    models = {"snaive_52": MODELS["snaive_52"], case.name: model}
     world = begin(tmp_path, models=list(models.values()))
     carry_out(open_week_of_years(world, models))
-    rows = [row for row in forecasts(world) if row["model_id"] == "direct"]
+    rows = [row for row in forecasts(world) if row["model_id"] == case.name]
     assert {(row["item_id"], row["horizon_weeks"]) for row in rows} == {
         (item, week) for item in ITEMS for week in range(1, HORIZON + 1)
     }
@@ -105,7 +137,7 @@ def test_a_week_is_forecast_and_lands(tmp_path: Path) -> None:
             # It has no record: it gets the rows of snaive_52.
             assert row["mean"] == 1.0
             continue
-        assert row["p50"] == pytest.approx(sales(N_WEEKS + row["horizon_weeks"]), abs=6)
+        assert row["p50"] == pytest.approx(sales(N_WEEKS + row["horizon_weeks"]), abs=case.within)
         assert row["p10"] < row["mean"] < row["p90"]
         assert row["p10"] < row["p50"] < row["p90"]
         assert [row[name] for name in QUANTILE_COLUMNS] == sorted(
@@ -114,35 +146,36 @@ def test_a_week_is_forecast_and_lands(tmp_path: Path) -> None:
     (run,) = [
         row
         for row in Lake(tmp_path / "lake").read("runs").to_pylist()
-        if row["model_id"] == "direct"
+        if row["model_id"] == case.name
     ]
-    assert json.loads(run["hyperparameters"])["algorithm"] == "direct"
+    assert json.loads(run["hyperparameters"])["algorithm"] == case.name
     assert run["forecaster"] == "local"
 
 
-def test_it_needs_no_library_beside_the_base() -> None:
-    assert needed_libraries([Model("direct", "direct")]) == []
+def test_it_needs_no_library_beside_the_base(case: Case) -> None:
+    assert needed_libraries([Model(case.name, case.name)]) == []
 
 
-def test_its_job_names_the_algorithm() -> None:
-    from salescast.recipes.direct import ALGORITHM
-
-    model = read_models(ROOT / "models.toml")["direct"]
-    assert job_hyperparameters(ALGORITHM, model, 13) == {
+def test_its_job_names_the_algorithm(case: Case) -> None:
+    algorithm = import_module(f"salescast.recipes.{case.name}").ALGORITHM
+    model = read_models(ROOT / "models.toml")[case.name]
+    assert job_hyperparameters(algorithm, model, 13) == {
         "time_freq": "W",
         "prediction_length": "13",
-        "algorithm": "direct",
+        "algorithm": case.name,
+        **case.job,
     }
 
 
-def test_a_wrong_setting_is_told_before_a_week_begins(tmp_path: Path) -> None:
-    text = (ROOT / "models.toml").read_text() + "\n[mine]\nrecipe = 'direct'\n"
+def test_a_wrong_setting_is_told_before_a_week_begins(tmp_path: Path, case: Case) -> None:
+    text = (ROOT / "models.toml").read_text() + f"\n[mine]\nrecipe = '{case.name}'\n"
     path = tmp_path / "models.toml"
-    path.write_text(text + "hyperparameters = { time_freq = 'W', steps = 0 }\n")
-    with pytest.raises(UserError, match="steps must be an integer >= 1"):
+    setting, told = case.wrong
+    path.write_text(text + f"hyperparameters = {{ time_freq = 'W', {setting} }}\n")
+    with pytest.raises(UserError, match=told):
         read_models(path)
     path.write_text(text + "hyperparameters = { time_freq = 'W' }\nextensions = { seed = 1 }\n")
-    with pytest.raises(UserError, match="direct has hyperparameters only"):
+    with pytest.raises(UserError, match=f"{case.name} has hyperparameters only"):
         read_models(path)
 
 
@@ -154,9 +187,9 @@ class BuiltIn:
             raise UserError(f"{model_id} has {', '.join(extensions)}.", where="", fix="")
 
 
-def test_the_built_in_deepar_is_refused_before_anything_is_built() -> None:
-    model = read_models(ROOT / "models.toml")["direct"]
-    jobs = find_recipe("direct").jobs
+def test_the_built_in_deepar_is_refused_before_anything_is_built(case: Case) -> None:
+    model = read_models(ROOT / "models.toml")[case.name]
+    jobs = find_recipe(case.name).jobs
     assert jobs is not None
-    with pytest.raises(UserError, match="direct has algorithm"):
+    with pytest.raises(UserError, match=f"{case.name} has algorithm"):
         jobs.check(model, BuiltIn(), 13, None)  # type: ignore[arg-type]
