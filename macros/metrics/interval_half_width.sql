@@ -1,11 +1,12 @@
 {#
     Half of the 90 % interval of a mean over cutoffs, from columns n_, n_blocks_, mean_ and sum_square_ of its name.
 
-    Cutoffs overlap: as many are independent as fit side by side into the lead band. Null below four cutoffs.
+    Cutoffs overlap: as many are independent as fit side by side into the lead band. Null below four cutoffs,
+    and for a model against itself.
 #}
 {% macro interval_half_width(name) -%}
     case
-        when n_{{ name }} >= 4
+        when n_{{ name }} >= 4 and sum_square_{{ name }} > 0e0
             then
                 1.645e0 * sqrt((
                     greatest(0e0, sum_square_{{ name }} - n_{{ name }} * mean_{{ name }} * mean_{{ name }})

@@ -58,6 +58,7 @@ create table {s}_reports.rpt_forecast_accuracy (kind varchar, model_id varchar, 
     sum_pinball_loss_p10 double, sum_pinball_loss_p50 double, sum_pinball_loss_p90 double,
     n_inside_p10_p90 bigint, n_with_band bigint, sum_error double, sum_naive_abs_error double,
     sum_abs_error_with_naive double, n_rows_without_actual bigint, sum_p50_without_actual double);
+create table {s}_reports.rpt_leaderboard (level varchar, horizon_band varchar, model_id varchar);
 create table {s}_reports.rpt_row_problems (table_name varchar, problem varchar, n_rows bigint);
 create table {s}_reports.rpt_rejected_rows (table_name varchar, reason varchar, n_rows bigint,
     example_source_file varchar, example_source_row bigint, example_value varchar,
