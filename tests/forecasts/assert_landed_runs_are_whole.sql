@@ -1,8 +1,9 @@
+{% set checked = ref('stg_forecasts__checked_runs') -%}
 with
 
 checked_runs as (
 
-    select * from {{ ref('stg_forecasts__checked_runs') }}
+    select * from {{ checked }}
 
 ),
 
@@ -16,9 +17,9 @@ runs as (
 
 forecasts as (
 
-    select forecasts.*
-    from {{ ref('stg_forecasts__forecasts') }} as forecasts
-    inner join checked_runs on forecasts.run_id = checked_runs.run_id
+    select *
+    from {{ ref('stg_forecasts__forecasts') }}
+    where {{ is_of_runs('select run_id from ' ~ checked, [checked]) }}
 
 ),
 

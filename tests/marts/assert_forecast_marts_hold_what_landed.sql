@@ -1,34 +1,29 @@
 -- For each run: the landed rows are in fct_forecast, those of weeks that have passed in fct_forecast_vs_actual with
 -- what sold, no others, and each level of the aggregates adds up to them. Of older runs the newest week is looked at.
+{% set checked = ref('stg_forecasts__checked_runs') -%}
+{% set is_checked = is_of_runs('select run_id from ' ~ checked, [checked]) -%}
+{% set newest_week = newest_complete_week(ref('dim_week')) -%}
 with
 
 checked_runs as (
 
-    select * from {{ ref('stg_forecasts__checked_runs') }}
-
-),
-
-newest_week as (
-
-    select max(week_end_date) as week_end_date
-    from {{ ref('dim_week') }}
-    where is_complete
+    select * from {{ checked }}
 
 ),
 
 landed as (
 
     select
-        landed.run_id,
+        run_id,
         count(*) as n_rows,
-        sum(date_diff('day', date '1970-01-01', landed.week_end_date)) as day_sum,
-        sum(landed.mean) as mean,
-        sum(landed.p10) as p10,
-        sum(landed.p50) as p50,
-        sum(landed.p90) as p90
+        sum(date_diff('day', date '1970-01-01', week_end_date)) as day_sum,
+        sum(mean) as mean,
+        sum(p10) as p10,
+        sum(p50) as p50,
+        sum(p90) as p90
 
-    from {{ ref('stg_forecasts__forecasts') }} as landed
-    inner join checked_runs on landed.run_id = checked_runs.run_id
+    from {{ ref('stg_forecasts__forecasts') }}
+    where {{ is_checked }}
     group by 1
 
 ),
@@ -46,6 +41,17 @@ passed_weeks as (
 
 ),
 
+-- Two scans, since an engine leaves out files by either condition, not by one or the other.
+looked_at as (
+
+    select * from {{ ref('fct_forecast') }}
+    where {{ is_checked }}
+    union all
+    select * from {{ ref('fct_forecast') }}
+    where week_end_date = {{ newest_week }} and not ({{ is_checked }})
+
+),
+
 forecasts as (
 
     select
@@ -60,15 +66,13 @@ forecasts as (
         forecasts.store_id is not null as is_known,
         case when passed_weeks.week_end_date is not null then weekly_sales.sales end as actual
 
-    from {{ ref('fct_forecast') }} as forecasts
-    cross join newest_week
+    from looked_at as forecasts
     left join checked_runs on forecasts.run_id = checked_runs.run_id
     left join passed_weeks on forecasts.week_end_date = passed_weeks.week_end_date
     left join weekly_sales
         on
             forecasts.item_id = weekly_sales.item_id
             and forecasts.week_end_date = weekly_sales.week_end_date
-    where checked_runs.run_id is not null or forecasts.week_end_date = newest_week.week_end_date
 
 ),
 
@@ -109,22 +113,27 @@ checked_fact as (
 
 ),
 
+all_compared as (
+
+    select * from {{ ref('fct_forecast_vs_actual') }}
+    where {{ is_checked }}
+    union all
+    select * from {{ ref('fct_forecast_vs_actual') }}
+    where week_end_date >= {{ newest_week }} and not ({{ is_checked }})
+
+),
+
 compared as (
 
     select
-        compared.run_id,
+        run_id,
         count(*) as n_rows,
-        count(compared.actual) as n_actuals,
-        sum(date_diff('day', date '1970-01-01', compared.week_end_date)) as day_sum,
-        sum(compared.actual) as actual,
-        sum(compared.mean) as mean
+        count(actual) as n_actuals,
+        sum(date_diff('day', date '1970-01-01', week_end_date)) as day_sum,
+        sum(actual) as actual,
+        sum(mean) as mean
 
-    from {{ ref('fct_forecast_vs_actual') }} as compared
-    cross join newest_week
-    left join checked_runs on compared.run_id = checked_runs.run_id
-    where
-        checked_runs.run_id is not null
-        or compared.week_end_date >= coalesce(newest_week.week_end_date, date '0001-01-01')
+    from all_compared
     group by 1
 
 ),
@@ -138,33 +147,38 @@ levels as (
 aggregates as (
 
     select
-        aggregates.run_id,
-        aggregates.level,
-        sum(aggregates.n_items) as n_items,
-        sum(aggregates.mean) as mean
+        run_id,
+        level,
+        sum(n_items) as n_items,
+        sum(mean) as mean
 
-    from {{ ref('fct_forecast_aggregate') }} as aggregates
-    inner join checked_runs on aggregates.run_id = checked_runs.run_id
+    from {{ ref('fct_forecast_aggregate') }}
+    where {{ is_checked }}
     group by 1, 2
+
+),
+
+all_compared_aggregates as (
+
+    select * from {{ ref('fct_forecast_vs_actual_aggregate') }}
+    where {{ is_checked }}
+    union all
+    select * from {{ ref('fct_forecast_vs_actual_aggregate') }}
+    where week_end_date >= {{ newest_week }} and not ({{ is_checked }})
 
 ),
 
 compared_aggregates as (
 
     select
-        aggregates.run_id,
-        aggregates.level,
-        sum(aggregates.n_items) as n_items,
-        sum(aggregates.n_items_forecast) as n_items_forecast,
-        coalesce(sum(aggregates.actual), 0e0) as actual,
-        sum(aggregates.p50_without_actual) as p50_without_actual
+        run_id,
+        level,
+        sum(n_items) as n_items,
+        sum(n_items_forecast) as n_items_forecast,
+        coalesce(sum(actual), 0e0) as actual,
+        sum(p50_without_actual) as p50_without_actual
 
-    from {{ ref('fct_forecast_vs_actual_aggregate') }} as aggregates
-    cross join newest_week
-    left join checked_runs on aggregates.run_id = checked_runs.run_id
-    where
-        checked_runs.run_id is not null
-        or aggregates.week_end_date >= coalesce(newest_week.week_end_date, date '0001-01-01')
+    from all_compared_aggregates
     group by 1, 2
 
 ),

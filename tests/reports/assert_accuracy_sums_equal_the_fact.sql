@@ -1,8 +1,9 @@
+{% set checked = ref('stg_forecasts__checked_runs') -%}
 with
 
 checked_runs as (
 
-    select * from {{ ref('stg_forecasts__checked_runs') }}
+    select * from {{ checked }}
 
 ),
 
@@ -29,6 +30,7 @@ fact as (
 
     from {{ ref('fct_forecast_vs_actual') }} as compared
     inner join runs on compared.run_id = runs.run_id
+    where {{ is_of_runs('select run_id from ' ~ checked, [checked], 'compared.run_id') }}
     group by 1, 2, 3
 
 ),

@@ -11,11 +11,13 @@
 -- What tests of the facts read beside them: depends_on: {{ ref('stg_forecasts__checked_runs') }}
 
 {% set made = this if is_incremental() and has_column(this, 'is_current') else none -%}
+{% set standing = ['run_id', 'kind', 'is_current', 'is_champion'] -%}
 with
 
 forecasts as (
 
     select * from {{ ref('stg_forecasts__forecasts') }}
+    {{ of_due_runs(ref('dim_forecast_run'), standing, made) }}
 
 ),
 
@@ -32,7 +34,7 @@ runs as (
 ),
 
 -- New runs, and those that became the record of their cutoff or are it no longer.
-{{ due_rows('due_runs', 'runs', ['run_id', 'kind', 'is_current', 'is_champion'], made) }},
+{{ due_rows('due_runs', 'runs', standing, made) }},
 
 -- Runs of earlier versions have landed without keys.
 final as (

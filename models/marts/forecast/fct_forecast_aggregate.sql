@@ -7,11 +7,13 @@
 ) }}
 
 {% set made = this if is_incremental() and has_column(this, 'sum_p50') else none -%}
+{% set standing = ['run_id', 'kind', 'is_current', 'is_champion'] -%}
 with
 
 forecasts as (
 
     select * from {{ ref('fct_forecast') }}
+    {{ of_due_runs(ref('dim_forecast_run'), standing, made) }}
 
 ),
 
@@ -28,7 +30,7 @@ levels as (
 ),
 
 -- New runs, and those that became the record of their cutoff or are it no longer.
-{{ due_rows('due_runs', 'runs', ['run_id', 'kind', 'is_current', 'is_champion'], made) }},
+{{ due_rows('due_runs', 'runs', standing, made) }},
 
 located as (
 

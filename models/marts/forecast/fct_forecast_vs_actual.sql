@@ -13,6 +13,7 @@
 ) }}
 
 {% set made = this if is_incremental() and has_column(this, 'inputs_digest') else none -%}
+{% set made_of = ['run_id', 'week_end_date', 'inputs_digest'] -%}
 with
 
 run_weeks as (
@@ -24,6 +25,7 @@ run_weeks as (
 forecasts as (
 
     select * from {{ ref('fct_forecast') }}
+    {{ of_due_runs(ref('dim_forecast_run_week'), made_of, made, ['run_id', 'naive_run_id']) }}
 
 ),
 
@@ -40,7 +42,7 @@ naive_errors as (
 ),
 
 -- New runs and weeks, and those whose sales, weights, history or standing have changed since.
-{{ due_rows('due_weeks', 'run_weeks', ['run_id', 'week_end_date', 'inputs_digest'], made) }},
+{{ due_rows('due_weeks', 'run_weeks', made_of, made) }},
 
 due_naive_weeks as (
 

@@ -8,6 +8,7 @@
 ) }}
 
 {% set made = this if is_incremental() and has_column(this, 'inputs_digest') else none -%}
+{% set made_of = ['run_id', 'week_end_date', 'inputs_digest'] -%}
 with
 
 run_weeks as (
@@ -19,6 +20,7 @@ run_weeks as (
 all_compared as (
 
     select * from {{ ref('fct_forecast_vs_actual') }}
+    {{ of_due_runs(ref('dim_forecast_run_week'), made_of, made) }}
 
 ),
 
@@ -35,7 +37,7 @@ levels as (
 ),
 
 -- New runs and weeks, and those whose sales, weights, history or standing have changed since.
-{{ due_rows('due_weeks', 'run_weeks', ['run_id', 'week_end_date', 'inputs_digest'], made) }},
+{{ due_rows('due_weeks', 'run_weeks', made_of, made) }},
 
 compared as (
 

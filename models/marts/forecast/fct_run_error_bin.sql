@@ -8,6 +8,7 @@
 ) }}
 
 {% set made = this if is_incremental() and has_column(this, 'run_inputs_digest') else none -%}
+{% set made_of = ['run_id', 'run_inputs_digest'] -%}
 with
 
 run_inputs as (
@@ -23,10 +24,11 @@ run_inputs as (
 compared as (
 
     select * from {{ ref('fct_forecast_vs_actual') }}
+    {{ of_due_runs(ref('dim_forecast_run_week'), made_of, made) }}
 
 ),
 
-{{ due_rows('due_runs', 'run_inputs', ['run_id', 'run_inputs_digest'], made) }},
+{{ due_rows('due_runs', 'run_inputs', made_of, made) }},
 
 -- Sums are stamped with what they were made of, which a build of a part may have left behind.
 read_weeks as (
