@@ -9,8 +9,9 @@
     column: the run id of the row.
 #}
 {% macro is_of_runs(query, relations, column='run_id') -%}
-    {%- set missing = [] if execute else ['not executed'] -%}
-    {%- if execute -%}
+    {%- set is_executed = execute and flags.WHICH != 'compile' -%}
+    {%- set missing = [] if is_executed else ['not executed'] -%}
+    {%- if is_executed -%}
         {%- for relation in relations if relation is string or relation.schema is none or load_relation(relation) is none -%}
             {%- do missing.append(relation) -%}
         {%- endfor -%}
