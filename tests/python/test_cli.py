@@ -64,7 +64,7 @@ def put_batch(home: Path, batch_id: str = "20261122t000000-ab12", **changes: obj
 def test_all_commands_of_the_design_are_there() -> None:
     steps = ["build", "export", "train", "predict", "load"]
     others = ["simulate", "ingest", "run", "backtest", "report", "status", "doctor", "demo"]
-    others += ["champion", "prune", "init", "map", "withdraw"]
+    others += ["champion", "prune", "init", "map", "withdraw", "leaderboard"]
     assert sorted(steps + others) == COMMANDS
 
 
