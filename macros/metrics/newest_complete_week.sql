@@ -5,7 +5,7 @@
     weeks: dim_week.
 #}
 {% macro newest_complete_week(weeks) -%}
-    {%- set query = "select coalesce(max(week_end_date), date '0001-01-01') from " ~ weeks ~ " where is_complete" -%}
+    {%- set query = "select coalesce(max(weeks.week_end_date), date '0001-01-01') from " ~ weeks ~ " as weeks where weeks.is_complete" -%}
     {%- if execute and flags.WHICH != 'compile' and load_relation(weeks) is not none -%}
         date '{{ run_query(query).columns[0].values()[0] }}'
     {%- else -%}

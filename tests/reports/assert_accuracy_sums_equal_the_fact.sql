@@ -30,7 +30,7 @@ fact as (
 
     from {{ ref('fct_forecast_vs_actual') }} as compared
     inner join runs on compared.run_id = runs.run_id
-    where {{ is_of_runs('select run_id from ' ~ checked, [checked], 'compared.run_id') }}
+    where {{ is_of_runs('select checked_runs.run_id from ' ~ checked ~ ' as checked_runs', [checked], 'compared.run_id') }}
     group by 1, 2, 3
 
 ),

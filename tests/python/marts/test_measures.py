@@ -55,10 +55,10 @@ create table dim_forecast_run_week as
 @pytest.fixture(scope="module")
 def report() -> duckdb.DuckDBPyConnection:
     """Hand-made facts, and `report` as the model's own SQL makes it of them."""
-    environment = Environment()
+    environment = Environment(extensions=["jinja2.ext.do"])
     macros = "".join(
         (REPOSITORY / f"macros/metrics/{name}.sql").read_text()
-        for name in ("safe_divide", "due_rows", "digest_of_digests")
+        for name in ("safe_divide", "due_rows", "of_due_runs", "digest_of_digests")
     )
     connection = duckdb.connect()
     connection.execute(FACTS)
