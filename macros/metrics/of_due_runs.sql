@@ -10,10 +10,10 @@
     {%- set queries = [] -%}
     {%- for run_column in run_columns -%}
         {%- set query -%}
-            select inputs.{{ run_column }} from {{ inputs }} as inputs
+            select distinct inputs.{{ run_column }} from {{ inputs }} as inputs
             left join (select distinct {{ keys | join(', ') }} from {{ made }}) as made
             on {% for key in keys %}{{ 'and ' if not loop.first }}inputs.{{ key }} = made.{{ key }} {% endfor -%}
-            where made.{{ keys[0] }} is null and inputs.{{ run_column }} is not null group by 1
+            where made.{{ keys[0] }} is null and inputs.{{ run_column }} is not null
         {%- endset -%}
         {%- do queries.append(query) -%}
     {%- endfor -%}
