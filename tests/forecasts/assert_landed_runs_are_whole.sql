@@ -19,7 +19,7 @@ forecasts as (
 
     select *
     from {{ ref('stg_forecasts__forecasts') }}
-    where {{ is_of_runs('select checked_runs.run_id from ' ~ checked ~ ' as checked_runs', [checked]) }}
+    where {{ is_checked_run(checked) }}
 
 ),
 

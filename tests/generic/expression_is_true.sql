@@ -9,7 +9,7 @@ select * from {{ model }}
 where
     not coalesce({{ expression }}, false)
     {% if checked_runs -%}
-        and {{ is_of_runs('select checked_runs.run_id from ' ~ checked_runs ~ ' as checked_runs', [checked_runs]) }}
+        and {{ is_checked_run(checked_runs) }}
     {% endif %}
 
 {% endtest %}

@@ -15,7 +15,7 @@ keys as (
 
     from {{ model }}
     {% if checked_runs -%}
-        where {{ is_of_runs('select checked_runs.run_id from ' ~ checked_runs ~ ' as checked_runs', [checked_runs]) }}
+        where {{ is_checked_run(checked_runs) }}
     {% endif -%}
     group by {{ range(1, columns | length + 1) | join(', ') }}
 

@@ -1,7 +1,7 @@
 -- For each run: the landed rows are in fct_forecast, those of weeks that have passed in fct_forecast_vs_actual with
 -- what sold, no others, and each level of the aggregates adds up to them. Of older runs the newest week is looked at.
 {% set checked = ref('stg_forecasts__checked_runs') -%}
-{% set is_checked = is_of_runs('select checked_runs.run_id from ' ~ checked ~ ' as checked_runs', [checked]) -%}
+{% set is_checked = is_checked_run(checked) -%}
 {% set newest_week = newest_complete_week(ref('dim_week')) -%}
 with
 

@@ -1,5 +1,4 @@
 {% set checked = ref('stg_forecasts__checked_runs') -%}
-{% set checked_ids = 'select checked_runs.run_id from ' ~ checked ~ ' as checked_runs' -%}
 with
 
 checked_runs as (
@@ -31,7 +30,7 @@ fact as (
 
     from {{ ref('fct_forecast_vs_actual') }} as compared
     inner join runs on compared.run_id = runs.run_id
-    where {{ is_of_runs(checked_ids, [checked], 'compared.run_id') }}
+    where {{ is_checked_run(checked, 'compared.run_id') }}
     group by 1, 2, 3
 
 ),

@@ -186,3 +186,11 @@ def test_what_cannot_be_withdrawn(life: Life) -> None:
     unknown = life.home.command("withdraw", "nothing", "--reason", "x", code=2)
     assert "has not landed" in unknown and life.runs["first"] in unknown
     assert "needs its reason" in life.home.command("withdraw", wrong, "--reason", " ", code=2)
+
+
+def test_a_build_reads_only_the_runs_that_are_due(life: Life) -> None:
+    """Of the last one, the run that was withdrawn: all others are named by no statement."""
+    compiled = life.home.path / "dbt" / "target" / "compiled" / "salescast" / "models"
+    for model in ("fct_forecast", "fct_forecast_aggregate"):
+        sql = (compiled / "marts" / "forecast" / f"{model}.sql").read_text(encoding="utf-8")
+        assert f"where run_id in ('{life.runs['wrong']}')" in sql, model
