@@ -194,3 +194,30 @@ def test_a_build_reads_only_the_runs_that_are_due(life: Life) -> None:
     for model in ("fct_forecast", "fct_forecast_aggregate"):
         sql = (compiled / "marts" / "forecast" / f"{model}.sql").read_text(encoding="utf-8")
         assert f"where run_id in ('{life.runs['wrong']}')" in sql, model
+
+
+def test_the_marts_are_those_of_a_full_refresh(life: Life) -> None:
+    """Builds that read only what was due have left nothing out and nothing behind."""
+    facts = [
+        "fct_forecast",
+        "fct_forecast_aggregate",
+        "fct_forecast_vs_actual",
+        "fct_forecast_vs_actual_aggregate",
+        "fct_run_accuracy",
+        "fct_run_error_bin",
+    ]
+
+    def held() -> dict[str, set[tuple[object, ...]]]:
+        return {
+            fact: {
+                tuple(round(value, 9) if isinstance(value, float) else value for value in row)
+                for row in life.home.warehouse(f"select * from shop_marts.{fact}")
+            }
+            for fact in facts
+        }
+
+    incremental = held()
+    life.home.command("build", "--full-refresh")
+    for fact, rows in held().items():
+        assert rows, fact
+        assert incremental[fact] == rows, fact
