@@ -36,9 +36,9 @@ sales_aggregates as (
 
 ),
 
-champions as (
+reigns as (
 
-    select * from {{ ref('stg_forecasts__champions') }}
+    select * from {{ ref('stg_forecasts__reigns') }}
 
 ),
 
@@ -55,10 +55,10 @@ newest_week as (
 
 ),
 
--- Without a choice DeepAR is the champion.
 champion as (
 
-    select coalesce(max_by(model_id, set_at), 'deepar') as model_id from champions
+    select model_id from reigns
+    where is_champion
 
 ),
 

@@ -18,16 +18,16 @@ run_steps as (
 
 ),
 
-champions as (
+reigns as (
 
-    select * from {{ ref('stg_forecasts__champions') }}
+    select * from {{ ref('stg_forecasts__reigns') }}
 
 ),
 
--- Without a choice DeepAR is the champion.
 champion as (
 
-    select coalesce(max_by(model_id, set_at), 'deepar') as model_id from champions
+    select model_id from reigns
+    where is_champion
 
 ),
 

@@ -124,7 +124,7 @@ _model_option = click.option(
     "model_names",
     multiple=True,
     metavar="ID",
-    help="Model of models.toml, or champion; may be given again. Default deepar; snaive_52 is "
+    help="Model of models.toml, or champion; may be given again. Default blend; snaive_52 is "
     "always made.",
 )
 _dry_run_option = click.option(
@@ -868,7 +868,11 @@ _single_step("load", "Check and land the forecasts of a batch's runs.")
 
 
 @cli.command(epilog=_example("salescast demo"))
-@click.option("--model", "model_id", help="Forecast by this model; deepar when left out.")
+@click.option(
+    "--model",
+    "model_id",
+    help="Forecast by this model; default blend and, where it works, deepar.",
+)
 @_json_option
 def demo(model_id: str | None, as_json: bool) -> None:
     """Try everything on made-up data: simulate, ingest, run, report."""

@@ -644,7 +644,7 @@ def demo(
 
     Args:
         settings: The settings.
-        model_id: The model; None for DeepAR, or the seasonal naive where DeepAR cannot work.
+        model_id: The model; None for the blend and DeepAR, as far as they can work here.
         progress: Told what is done.
 
     Raises:
@@ -661,25 +661,30 @@ def demo(
         summary = simulate(data)
         progress.say(f"simulate: {summary.n_series:,} series in {data}")
     ingest(settings, data, "demo", progress=progress)
-    if model_id is None:
-        model_id = _model_for_demo(settings, progress)
-    return start(settings, Asked("run", model_names=(model_id,), backtests=1), progress=progress)
+    names = (model_id,) if model_id is not None else _models_for_demo(settings, progress)
+    return start(settings, Asked("run", model_names=names, backtests=1), progress=progress)
 
 
-def _model_for_demo(settings: Settings, progress: CommandProgress) -> str:
+def _models_for_demo(settings: Settings, progress: CommandProgress) -> tuple[str, ...]:
     from salescast.forecaster import open_forecaster
-    from salescast.recipes import SNAIVE, needed_libraries
-    from salescast.recipes.catalogue import DEEPAR, read_models
+    from salescast.recipes import SNAIVE, find_recipe, needed_libraries
+    from salescast.recipes.catalogue import BLEND, DEEPAR, choose_models, read_models
 
-    try:
-        deepar = read_models(settings.project / "models.toml")[DEEPAR]
-        forecaster = open_forecaster(settings)
-        forecaster.check_ready(needed_libraries([deepar]))
-        forecaster.check_model(DEEPAR, deepar.settings.get("extensions", {}))
-    except UserError as error:
-        progress.say(f"Without DeepAR: {error}")
-        return SNAIVE
-    return DEEPAR
+    forecaster = open_forecaster(settings)
+    known = read_models(settings.project / "models.toml")
+    able = []
+    for name in (BLEND, DEEPAR):
+        try:
+            needed = choose_models(known, [name])
+            forecaster.check_ready(needed_libraries(needed))
+            for model in needed:
+                if (jobs := find_recipe(model.recipe).jobs) is not None:
+                    jobs.check(model, forecaster, settings.default_horizon, None)
+        except UserError as error:
+            progress.say(f"Without {name}: {error}")
+        else:
+            able.append(name)
+    return tuple(able) or (SNAIVE,)
 
 
 def _carry_out(

@@ -16,9 +16,9 @@ withdrawals as (
 
 ),
 
-champions as (
+reigns as (
 
-    select * from {{ ref('stg_forecasts__champions') }}
+    select * from {{ ref('stg_forecasts__reigns') }}
 
 ),
 
@@ -63,25 +63,6 @@ ranked_runs as (
         ) as record_rank
 
     from known_runs
-
-),
-
--- Without a row in champions DeepAR is the model shown first.
-reigns as (
-
-    select
-        model_id,
-        set_at as begins_at,
-        coalesce(lead(set_at) over (order by set_at asc, model_id desc), timestamp '9999-12-31 00:00:00') as ends_at
-
-    from champions
-    union all
-    select
-        'deepar' as model_id,
-        timestamp '0001-01-01 00:00:00' as begins_at,
-        coalesce(min(set_at), timestamp '9999-12-31 00:00:00') as ends_at
-
-    from champions
 
 ),
 

@@ -12,7 +12,7 @@ from salescast.errors import UserError
 from salescast.recipes import SNAIVE, Model, find_recipe
 
 DEEPAR = "deepar"
-DEFAULT_MODELS = (SNAIVE, DEEPAR)
+BLEND = "blend"
 CHAMPION = "champion"
 """What `--model` takes for the model that is chosen; no model's own id."""
 
@@ -67,15 +67,20 @@ def read_models(path: Path) -> dict[str, Model]:
     return models
 
 
+def default_model(known: Mapping[str, Model]) -> str:
+    """The model of a command that names none: the blend, or DeepAR in a project without one."""
+    return BLEND if BLEND in known else DEEPAR
+
+
 def choose_models(known: Mapping[str, Model], names: Iterable[str]) -> list[Model]:
-    """The models of a run: those named, or the default ones, each after those that it needs.
+    """The models of a run: those named, or the default one, each after those that it needs.
 
     `snaive_52` is always among them and comes first.
 
     Raises:
         UserError: A name is not in `models.toml`; lists the known ones.
     """
-    wanted = list(dict.fromkeys([SNAIVE, *(tuple(names) or DEFAULT_MODELS)]))
+    wanted = list(dict.fromkeys([SNAIVE, *(tuple(names) or (default_model(known),))]))
     for name in wanted:
         if name not in known:
             raise UserError(

@@ -71,7 +71,7 @@ def choose_scope(source: Marts, forecast_model: str | None) -> Scope | None:
     champions = source.rows(
         "select distinct model_id from {marts}.dim_forecast_run where is_champion"
     )
-    preferred = [forecast_model, *(row["model_id"] for row in champions), "deepar"]
+    preferred = [forecast_model, *(row["model_id"] for row in champions)]
     candidates = {row["model_id"] for row in judged}
     challengers = [m for m in preferred if m in candidates and m != NAIVE]
     model_id = (challengers or sorted(candidates - {NAIVE}) or [NAIVE])[0]

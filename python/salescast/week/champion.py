@@ -15,7 +15,7 @@ from salescast.errors import UserError
 from salescast.lake import Lake, utc_naive
 from salescast.lake.trained_models import read_trained_model
 from salescast.recipes import Model
-from salescast.recipes.catalogue import CHAMPION, DEEPAR
+from salescast.recipes.catalogue import BLEND, CHAMPION, DEEPAR
 
 _TABLE = "champions"
 
@@ -39,10 +39,6 @@ class Champion:
     set_at: datetime | None
 
 
-FIRST = Champion(DEEPAR, None, "set", None, None)
-"""The champion until one is chosen."""
-
-
 def read_history(lake: Lake) -> list[Champion]:
     """All choices, oldest first."""
     rows = sorted(lake.read(_TABLE).to_pylist(), key=lambda row: row["set_at"])
@@ -60,7 +56,20 @@ def read_history(lake: Lake) -> list[Champion]:
 
 def read_champion(lake: Lake) -> Champion:
     """The newest choice."""
-    return (read_history(lake) or [FIRST])[-1]
+    history = read_history(lake)
+    return history[-1] if history else unchosen_champion(lake)
+
+
+def unchosen_champion(lake: Lake) -> Champion:
+    """The champion until one is chosen, as `stg_forecasts__reigns` has it.
+
+    It is the blend, and DeepAR where that has forecast and no blend has.
+    """
+    forecast = {
+        run["model_id"] for run in lake.read("runs").to_pylist() if run["kind"] == "forecast"
+    }
+    is_deepar = DEEPAR in forecast and BLEND not in forecast
+    return Champion(DEEPAR if is_deepar else BLEND, None, "set", None, None)
 
 
 def set_champion(
@@ -117,7 +126,7 @@ def roll_back(lake: Lake, models: Mapping[str, Model], *, reason: str | None = N
         UserError: Nothing was chosen before, or it is no longer there.
     """
     # What each rollback has left behind is never gone back to.
-    standing = [FIRST]
+    standing = [unchosen_champion(lake)]
     for choice in read_history(lake):
         if choice.action == "set":
             standing.append(choice)
@@ -125,8 +134,8 @@ def roll_back(lake: Lake, models: Mapping[str, Model], *, reason: str | None = N
             standing.pop()
     if len(standing) == 1:
         raise UserError(
-            f"There is nothing to go back to: the champion is {FIRST.model_id}, as it was at the "
-            "beginning.",
+            f"There is nothing to go back to: the champion is {standing[0].model_id}, as it was "
+            "at the beginning.",
             where=f"{lake.place}/{_TABLE}",
             fix="Choose a model: salescast champion set MODEL_ID --reason TEXT.",
         )
