@@ -7,7 +7,7 @@ the table tells everything that ever was chosen.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -126,7 +126,7 @@ def roll_back(lake: Lake, models: Mapping[str, Model], *, reason: str | None = N
         UserError: Nothing was chosen before, or it is no longer there.
     """
     # What each rollback has left behind is never gone back to.
-    standing = [unchosen_champion(lake)]
+    standing = [_of_project(unchosen_champion(lake), models)]
     for choice in read_history(lake):
         if choice.action == "set":
             standing.append(choice)
@@ -168,10 +168,17 @@ def resolve(
     """
     if CHAMPION not in names:
         return list(names), trained_model_id
-    champion = read_champion(lake)
+    champion = _of_project(read_champion(lake), models)
     _check_model(champion, models, lake)
     resolved = [champion.model_id if name == CHAMPION else name for name in names]
     return resolved, champion.trained_model_id if trained_model_id is None else trained_model_id
+
+
+def _of_project(champion: Champion, models: Mapping[str, Model]) -> Champion:
+    # A project of an earlier version may have no blend; DeepAR is in all of them.
+    if champion.set_at is None and champion.model_id not in models:
+        return replace(champion, model_id=DEEPAR)
+    return champion
 
 
 def _check_model(champion: Champion, models: Mapping[str, Model], lake: Lake) -> None:

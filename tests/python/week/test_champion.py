@@ -23,7 +23,6 @@ from salescast.recipes.catalogue import read_models
 from salescast.settings import Settings
 from salescast.warehouse import Landed
 from salescast.week.champion import (
-    FIRST,
     Champion,
     read_champion,
     read_history,
@@ -70,9 +69,27 @@ def choose(lake: Lake, model_id: str, trained_model_id: str | None = None) -> No
     )
 
 
-def test_deepar_is_champion_until_one_is_chosen(lake: Lake) -> None:
-    assert read_champion(lake) == FIRST
-    assert FIRST.model_id == "deepar"
+def forecast(lake: Lake, model_id: str, kind: str = "forecast") -> None:
+    """A landed run."""
+    run = {"run_id": f"{kind}-{model_id}", "model_id": model_id, "kind": kind}
+    lake.append("runs", [run | {"landed_at": datetime(2026, 11, 1)}], name=run["run_id"])
+
+
+def test_the_blend_is_champion_until_one_is_chosen(lake: Lake) -> None:
+    with_blend = MODELS | {"blend": Model("blend", "blend", {"members": ["snaive_52", "deepar"]})}
+    assert read_champion(lake) == Champion("blend", None, "set", None, None)
+    assert resolve(["champion"], None, lake, with_blend) == (["blend"], None)
+    for model_id, kind, expected in (
+        ("blend", "backtest", "blend"),
+        ("deepar", "forecast", "deepar"),
+        ("blend", "forecast", "blend"),
+    ):
+        forecast(lake, model_id, kind)
+        assert read_champion(lake).model_id == expected
+        assert resolve(["champion"], None, lake, with_blend) == ([expected], None)
+
+
+def test_a_project_without_a_blend_has_deepar(lake: Lake) -> None:
     assert read_history(lake) == []
     assert resolve(["champion"], None, lake, MODELS) == (["deepar"], None)
 
@@ -261,7 +278,7 @@ def test_the_commands(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
         assert result.exit_code == code, result.output
         return result.output
 
-    assert "The champion is deepar." in call("show")
+    assert "The champion is blend." in call("show")
     assert "No champion was chosen yet" in call("history")
     assert "Missing option '--reason'" in call("set", "snaive_52", code=2)
     assert "There is no model prophet" in call("set", "prophet", "--reason", "x", code=2)
@@ -270,7 +287,7 @@ def test_the_commands(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Reason: simple" in call("show")
     assert "after the next" not in call("show")
     told = call("rollback", "--reason", "worse")
-    assert "The champion is deepar" in told
+    assert "The champion is blend" in told
     assert "after the next `salescast run` or `salescast build`" in told
     rows = json.loads(call("history", "--json"))
     assert [(row["action"], row["reason"]) for row in rows] == [
