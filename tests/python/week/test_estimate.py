@@ -89,7 +89,7 @@ def test_series_are_counted_at_each_cutoff(home: Path) -> None:
 
 
 def test_a_local_run_has_jobs_and_no_bill(home: Path) -> None:
-    found = look("run", "--horizon", "4", "--backtests", "1")
+    found = look("run", "--model", "deepar", "--horizon", "4", "--backtests", "1")
     assert found["landed_rows"] == {"raw_sales": 2 * OLD_WEEKS + NEW_WEEKS}
     assert [each["n_series"] for each in found["cutoffs"]] == [3, 3]
     assert found["n_runs"] == 4
@@ -97,7 +97,10 @@ def test_a_local_run_has_jobs_and_no_bill(home: Path) -> None:
     assert all(job["limits"] is None for job in found["jobs"])
     assert found["max_usd"] == 0
     assert found["usd_per_tb_scanned"] is None
-    assert "bill of the jobs: none" in call("run", "--horizon", "4", "--dry-run").stdout
+    assert (
+        "bill of the jobs: none"
+        in call("run", "--model", "deepar", "--horizon", "4", "--dry-run").stdout
+    )
 
 
 def test_the_longest_bill_comes_from_limits_and_prices(home: Path, tmp_path: Path) -> None:
@@ -115,7 +118,7 @@ def test_the_longest_bill_comes_from_limits_and_prices(home: Path, tmp_path: Pat
         "SALESCAST_SAGEMAKER_TRANSFORM_INSTANCE_TYPE": "ml.m5.large",
         "SALESCAST_SAGEMAKER_TRANSFORM_MAX_SECONDS": "3600",
     }
-    found = look("backtest", "--cutoff", "2026-08-01", environment=environment)
+    found = look("backtest", "--model", "deepar", "--cutoff", "2026-08-01", environment=environment)
     train, transform = found["jobs"]
     assert train["limits"] == {
         "instance_type": "ml.m5.xlarge",
@@ -128,10 +131,17 @@ def test_the_longest_bill_comes_from_limits_and_prices(home: Path, tmp_path: Pat
     assert found["max_usd"] == pytest.approx(0.6)
     spot = environment | {"SALESCAST_SAGEMAKER_TRAIN_SPOT": "true"}
     assert (
-        look("backtest", "--cutoff", "2026-08-01", environment=spot)["max_usd"] == found["max_usd"]
+        look("backtest", "--model", "deepar", "--cutoff", "2026-08-01", environment=spot)["max_usd"]
+        == found["max_usd"]
     )
     printed = call(
-        "backtest", "--cutoff", "2026-08-01", "--dry-run", environment=environment
+        "backtest",
+        "--model",
+        "deepar",
+        "--cutoff",
+        "2026-08-01",
+        "--dry-run",
+        environment=environment,
     ).stdout
     assert "2 x ml.m5.xlarge" in printed
     assert "longest possible bill of these machines: $0.60; $1.80 if AWS itself" in printed
@@ -140,8 +150,13 @@ def test_the_longest_bill_comes_from_limits_and_prices(home: Path, tmp_path: Pat
 
 def test_a_price_that_is_not_known_is_not_guessed(home: Path) -> None:
     environment = SAGEMAKER | {"AWS_REGION": "eu-north-1"}
-    assert look("run", "--horizon", "4", environment=environment)["max_usd"] is None
-    printed = call("run", "--horizon", "4", "--dry-run", environment=environment).stdout
+    assert (
+        look("run", "--model", "deepar", "--horizon", "4", environment=environment)["max_usd"]
+        is None
+    )
+    printed = call(
+        "run", "--model", "deepar", "--horizon", "4", "--dry-run", environment=environment
+    ).stdout
     assert "price unknown: give SALESCAST_SAGEMAKER_PRICES" in printed
 
 
@@ -149,10 +164,10 @@ def test_more_series_and_weeks_are_more_bytes(home: Path) -> None:
     def n_bytes(*arguments: str) -> list[int]:
         return [job["estimated_bytes"] for job in look(*arguments)["jobs"]]
 
-    newest = n_bytes("run", "--horizon", "4")
-    earlier = n_bytes("backtest", "--cutoff", "2025-10-25", "--horizon", "4")
+    newest = n_bytes("run", "--model", "deepar", "--horizon", "4")
+    earlier = n_bytes("backtest", "--model", "deepar", "--cutoff", "2025-10-25", "--horizon", "4")
     assert all(few < many for few, many in zip(earlier, newest, strict=True))
-    longer = n_bytes("run", "--horizon", "8")
+    longer = n_bytes("run", "--model", "deepar", "--horizon", "8")
     assert longer[0] == newest[0]
     assert longer[1] > newest[1]
 
@@ -160,8 +175,8 @@ def test_more_series_and_weeks_are_more_bytes(home: Path) -> None:
 def test_nothing_is_started_or_written_and_no_lock_is_needed(home: Path) -> None:
     with hold_lock(home, "salescast run"):
         before = everything_in(home)
-        look("run", "--horizon", "4")
-        look("run", "--horizon", "4", environment=SAGEMAKER)
+        look("run", "--model", "deepar", "--horizon", "4")
+        look("run", "--model", "deepar", "--horizon", "4", environment=SAGEMAKER)
         assert everything_in(home) == before
 
 
@@ -169,8 +184,12 @@ def test_nothing_is_started_or_written_and_no_lock_is_needed(home: Path) -> None
     ("arguments", "environment", "message"),
     [
         (("run", "--model", "prophet"), {}, "There is no model prophet"),
-        (("run", "--horizon", "9999"), {}, "horizon of 9999 weeks"),
-        (("backtest", "--cutoff", "2020-01-04"), {}, "outside the landed sales"),
+        (("run", "--model", "deepar", "--horizon", "9999"), {}, "horizon of 9999 weeks"),
+        (
+            ("backtest", "--model", "deepar", "--cutoff", "2020-01-04"),
+            {},
+            "outside the landed sales",
+        ),
         (("run", "--resume"), {}, "takes no other option"),
         (("run",), SAGEMAKER | {"SALESCAST_SAGEMAKER_IMAGE": ""}, "knows no extensions"),
         (("run",), SAGEMAKER | {"SALESCAST_SAGEMAKER_PRICES": "/none"}, "is not there"),
@@ -191,15 +210,27 @@ def test_what_must_be_set_first_is_told_beside_the_estimate(home: Path) -> None:
         (SAGEMAKER, "SageMaker's jobs need a role"),
         (SAGEMAKER | role | {"SALESCAST_SAGEMAKER_SUBNETS": "subnet-1"}, "A VPC needs both"),
     ):
-        assert told in look("run", "--horizon", "4", environment=environment)["refusal"]
-        printed = call("run", "--horizon", "4", "--dry-run", environment=environment)
+        assert (
+            told
+            in look("run", "--model", "deepar", "--horizon", "4", environment=environment)[
+                "refusal"
+            ]
+        )
+        printed = call(
+            "run", "--model", "deepar", "--horizon", "4", "--dry-run", environment=environment
+        )
         assert f"`salescast run` would be refused now: {told}" in printed.stdout
         assert "fix:   Set" in printed.stdout
-        refused = call("run", "--horizon", "4", environment=environment)
+        refused = call("run", "--model", "deepar", "--horizon", "4", environment=environment)
         assert refused.exit_code == 2
         assert told in refused.stderr
-    assert look("run", "--horizon", "4", environment=SAGEMAKER | role)["refusal"] is None
-    naive = look("run", "--horizon", "4", "--model", "snaive_52", environment=SAGEMAKER)
+    assert (
+        look("run", "--model", "deepar", "--horizon", "4", environment=SAGEMAKER | role)["refusal"]
+        is None
+    )
+    naive = look(
+        "run", "--model", "deepar", "--horizon", "4", "--model", "snaive_52", environment=SAGEMAKER
+    )
     assert naive["refusal"] is None
 
 
