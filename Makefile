@@ -29,9 +29,9 @@ endif
 help: ## list the targets
 	@grep -hE '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9.-]+):.*## /\1\t/' | expand -t 14
 
-quick: $(BASE_STAMP) ## a first look without PyTorch: simulate a chain, forecast it by the seasonal naive, write a report
-	SALESCAST_HOME=$${SALESCAST_HOME:-var/demo} $(BIN)/salescast demo --model snaive_52
-	@echo "\`make demo\` adds DeepAR to the same chain."
+quick: $(BASE_STAMP) ## a first look without PyTorch: simulate a chain, forecast it by last year on this year's calendar, write a report
+	SALESCAST_HOME=$${SALESCAST_HOME:-var/demo} $(BIN)/salescast demo --model snaive_calendar
+	@echo "\`make demo\` adds the blend and DeepAR to the same chain."
 
 $(BASE_STAMP): requirements-base.lock pyproject.toml
 	@echo "making $(VENV) from requirements-base.lock (470 MB on disk)"
@@ -54,7 +54,7 @@ else
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
 endif
 
-demo: install ## simulate a chain, forecast it, show the accuracy and write a report
+demo: install ## simulate a chain, forecast it by the blend and DeepAR, show the accuracy and write a report
 	SALESCAST_HOME=$${SALESCAST_HOME:-var/demo} $(BIN)/salescast demo
 
 # The local AWS's own tests belong to `make test` where something of theirs has changed; CI and `make test-long` run them always.

@@ -1033,6 +1033,11 @@ def _tell_batch(result: commands.BatchResult, as_json: bool) -> None:
         )
         return
     _print_accuracy(result.accuracy)
+    if result.record.learned_from:
+        _echo(
+            f"All models at the {len(result.record.learned_from)} earlier cutoffs that were made "
+            "to learn from: salescast leaderboard"
+        )
     for each in result.reruns:
         _echo(
             f"The record of {each.model_id} at {each.cutoff_date} stays {each.record_run_id}, the "

@@ -58,7 +58,7 @@ class BatchResult:
     Attributes:
         record: Its record.
         carried_out: Whether something was left to do; if not, nothing was read from the marts.
-        accuracy: Accuracy at its cutoffs, of all models.
+        accuracy: Accuracy at the cutoffs that were asked for, of all models, the champion first.
         rejected: Reasons for which landed rows are set aside, with their number.
         reruns: Its live runs that are not the record of their cutoff.
     """
@@ -721,12 +721,15 @@ def _stop_job(stop_jobs: bool | None, progress: CommandProgress) -> Callable[[st
 
 
 def _result(settings: Settings, record: BatchRecord) -> BatchResult:
+    from salescast.lake import open_lake
     from salescast.marts.reader import read_accuracy, read_rejected, read_reruns
+    from salescast.week.champion import read_champion
 
     accuracy = read_accuracy(
         settings.marts_file,
         schema=settings.schema_prefix,
-        cutoffs=[run.cutoff_date for run in record.runs],
+        cutoffs=record.asked_cutoffs(),
+        first=read_champion(open_lake(settings)).model_id,
     )
     rejected = read_rejected(settings.marts_file, schema=settings.schema_prefix)
     reruns = read_reruns(

@@ -170,7 +170,7 @@ def test_an_estimate_needs_no_lock(landed: tuple[Settings, IngestResult]) -> Non
 def test_a_champion_is_chosen_and_taken_back(empty: Settings) -> None:
     chosen = commands.set_champion(empty, "snaive_52", reason="simple")
     assert commands.champion(empty) == chosen
-    assert commands.roll_back_champion(empty, reason="late").model_id == "deepar"
+    assert commands.roll_back_champion(empty, reason="late").model_id == "blend"
     history = commands.champion_history(empty)
     assert [choice.action for choice in history] == ["rollback", "set"]
 
@@ -194,7 +194,7 @@ def test_what_writes_is_refused_while_another_command_is_at_work(
         pytest.raises(RunError, match="at work in this home: salescast demo"),
     ):
         WRITES[command](empty, False)
-    assert commands.champion(empty).model_id == "deepar"
+    assert commands.champion(empty).model_id == "blend"
     assert commands.prune(empty, 3, dry_run=True) == []
 
 

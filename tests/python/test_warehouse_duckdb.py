@@ -255,6 +255,8 @@ def test_accuracy_is_a_ratio_of_sums(warehouse: DuckDBWarehouse, settings: Setti
     assert deepar.coverage == pytest.approx(0.5)
     assert deepar.value_added == pytest.approx(1 - 16 / 20)
     assert naive.value_added == 0
+    champion_first = read_accuracy(path, schema="shop", first="snaive_52")
+    assert [row.model_id for row in champion_first] == ["snaive_52", "deepar"]
     assert read_accuracy(path, schema="shop", cutoffs=[CUTOFF]) == []
     assert len(read_accuracy(path, schema="shop", cutoffs=[CUTOFF, EARLIER])) == 2
 

@@ -191,7 +191,7 @@ def read_reruns(path: Path, *, schema: str, batch_id: str) -> list[Rerun]:
 
 
 def read_accuracy(
-    path: Path, *, schema: str, cutoffs: Iterable[date] | None = None
+    path: Path, *, schema: str, cutoffs: Iterable[date] | None = None, first: str | None = None
 ) -> list[Accuracy]:
     """Accuracy by model and cutoff over all horizon bands, of store-department series.
 
@@ -199,6 +199,7 @@ def read_accuracy(
         path: The published file.
         schema: The prefix of the schemas.
         cutoffs: Only these; all if None.
+        first: The model that is told before the others of a cutoff.
 
     Returns:
         Rows that have actuals, newest cutoff first, the better model first.
@@ -218,9 +219,10 @@ def read_accuracy(
                 having sum(n_rows) > 0
             )
             select model_id, kind, cutoff_date, n_rows, {measure_columns(*measures)} from sums
-            order by cutoff_date desc, wape, model_id
+            order by cutoff_date desc, model_id is distinct from $first, wape, model_id
             """,
             cutoffs=None if cutoffs is None else sorted(set(cutoffs)),
+            first=first,
         )
     return [Accuracy(wql=row.pop("wql_3"), **row) for row in rows]
 

@@ -99,6 +99,11 @@ class BatchRecord(BaseModel):
             newest - timedelta(weeks=weeks): models for weeks, models in self.learned_from.items()
         }
 
+    def asked_cutoffs(self) -> list[date]:
+        """Cutoffs of the runs, without those of vintages."""
+        cutoffs = {run.cutoff_date for run in self.runs}
+        return sorted(cutoffs - self.vintages(max(cutoffs)).keys()) if cutoffs else []
+
     def models_at(self, cutoff: date, newest: date) -> list[str]:
         """The models to run at a cutoff, each after those that it needs."""
         vintages = self.vintages(newest)

@@ -39,7 +39,7 @@ NOT_RUN = [
     (README, "export SALESCAST_TARGET=athena", ATHENA_WEEK),
     (README, "export SALESCAST_FORECASTER=sagemaker", SAGEMAKER_WEEK),
     (README, "models/  ", "is a tree of folders"),
-    (README, "salescast run --model snaive_52", "is a part of `salescast run --backtests 2`"),
+    (README, "salescast run --model snaive_calendar", "is a part of `salescast run --backtests 2`"),
     ("CONTRIBUTING.md", "make ", IN_CI),
     ("docs/athena.md", "export SALESCAST_TARGET=athena", ATHENA_WEEK),
     ("docs/athena.md", "python -m local_aws up", "starts Trino; so does on_athena/conftest.py"),

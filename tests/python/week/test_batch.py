@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -120,6 +120,19 @@ def test_a_forgotten_step_is_done_again(batch: Batch, tmp_path: Path) -> None:
     later = again(batch, tmp_path)
     later.do("build", lambda: "second")
     assert [attempt.detail for attempt in later.record.attempts] == ["first", "second"]
+
+
+def test_vintages_are_not_asked_for(batch: Batch) -> None:
+    newest = RUN.cutoff_date
+    runs = [
+        RUN.model_copy(update={"cutoff_date": newest - timedelta(weeks=weeks)})
+        for weeks in (0, 4, 8, 13)
+    ]
+    record = batch.record.model_copy(
+        update={"runs": runs, "learned_from": {4: ["deepar"], 8: ["deepar"]}}
+    )
+    assert record.asked_cutoffs() == [newest - timedelta(weeks=13), newest]
+    assert record.model_copy(update={"runs": []}).asked_cutoffs() == []
 
 
 def test_a_step_costs_what_all_its_jobs_cost(batch: Batch, tmp_path: Path) -> None:

@@ -210,12 +210,8 @@ def test_what_must_be_set_first_is_told_beside_the_estimate(home: Path) -> None:
         (SAGEMAKER, "SageMaker's jobs need a role"),
         (SAGEMAKER | role | {"SALESCAST_SAGEMAKER_SUBNETS": "subnet-1"}, "A VPC needs both"),
     ):
-        assert (
-            told
-            in look("run", "--model", "deepar", "--horizon", "4", environment=environment)[
-                "refusal"
-            ]
-        )
+        looked_at = look("run", "--model", "deepar", "--horizon", "4", environment=environment)
+        assert told in looked_at["refusal"]
         printed = call(
             "run", "--model", "deepar", "--horizon", "4", "--dry-run", environment=environment
         )
@@ -224,13 +220,9 @@ def test_what_must_be_set_first_is_told_beside_the_estimate(home: Path) -> None:
         refused = call("run", "--model", "deepar", "--horizon", "4", environment=environment)
         assert refused.exit_code == 2
         assert told in refused.stderr
-    assert (
-        look("run", "--model", "deepar", "--horizon", "4", environment=SAGEMAKER | role)["refusal"]
-        is None
-    )
-    naive = look(
-        "run", "--model", "deepar", "--horizon", "4", "--model", "snaive_52", environment=SAGEMAKER
-    )
+    looked_at = look("run", "--model", "deepar", "--horizon", "4", environment=SAGEMAKER | role)
+    assert looked_at["refusal"] is None
+    naive = look("run", "--model", "snaive_52", "--horizon", "4", environment=SAGEMAKER)
     assert naive["refusal"] is None
 
 

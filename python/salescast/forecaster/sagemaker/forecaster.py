@@ -287,8 +287,9 @@ class SageMakerForecaster:
                 f"The built-in DeepAR knows no extensions, but {model} has "
                 f"{', '.join(sorted(extensions))}.",
                 where="models.toml",
-                fix="Give models.toml a model of its own without [….extensions] and name it with "
-                "--model; or set SALESCAST_SAGEMAKER_IMAGE to our own image.",
+                fix="Set SALESCAST_SAGEMAKER_IMAGE to our own image, which makes every model; or "
+                "give models.toml a DeepAR of its own without [….extensions] and name it with "
+                "--model (docs/sagemaker.md).",
             )
 
 
