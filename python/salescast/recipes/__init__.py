@@ -12,7 +12,7 @@ import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from salescast.errors import RunError, UserError
 from salescast.forecaster import Forecaster, Use
@@ -26,6 +26,8 @@ from salescast.week.load import Forecasts, land_run
 
 SNAIVE = "snaive_52"
 """Id of the model that every batch lands, and whose rows stand in where another has none."""
+
+AtVintages = Literal["train", "reuse", "skip"]
 
 STEPS = ("export", "train", "predict", "load")
 """The steps that a run can have, in their order."""
@@ -59,6 +61,8 @@ class Context:
         batch_id: The run's batch.
         code_version: Version of the program, for the run's row.
         asked_trained_model: The trained model that the command named; None where it named none.
+        lender: The earlier run of the batch whose trained model this run uses, with its files;
+            None where it trains its own.
         needed: For each model that this one needs, its landed run of the same cutoff.
         vintages: Select of the landed forecasts of weeks up to the cutoff, with the columns of the
             lake table `forecasts`; None for a recipe that does not ask for them.
@@ -73,6 +77,7 @@ class Context:
     batch_id: str
     code_version: str
     asked_trained_model: str | None = None
+    lender: tuple[RunRecord, RunFiles] | None = None
     needed: Mapping[str, RunRecord] = field(default_factory=dict)
     vintages: str | None = None
     duckdb_config: Mapping[str, Any] = field(default_factory=dict)
@@ -107,14 +112,14 @@ class Jobs:
         check: Refuses a model whose jobs would fail, before anything is built. It is given the
             model, the forecaster, the weeks to forecast and the trained model to use again.
         libraries: What a machine needs that does the jobs itself, as Python imports it.
-        is_quick: Whether a machine that does them itself needs seconds, so that earlier cutoffs
-            may be forecast for others to learn from.
+        at_vintages: What a machine that does them itself does at earlier cutoffs that others learn
+            from: train at each, train at the first and use that model again, or nothing.
     """
 
     uses: tuple[Use, ...]
     check: Callable[[Model, Forecaster, int, TrainedModel | None], None]
     libraries: tuple[str, ...] = ()
-    is_quick: bool = False
+    at_vintages: AtVintages = "skip"
 
 
 def _accept(_: Model, __: str) -> None:

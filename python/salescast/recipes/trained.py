@@ -17,12 +17,24 @@ from salescast.container.errors import ContractError
 from salescast.errors import UserError
 from salescast.forecaster import Forecaster, TrainingJob, TransformJob
 from salescast.lake.trained_models import (
+    Encoding,
     TrainedModel,
     has_trained_model,
     keep_trained_model,
     read_trained_model,
 )
-from salescast.recipes import SNAIVE, Context, Jobs, Model, Recipe, Step, land, need_file, not_yet
+from salescast.recipes import (
+    SNAIVE,
+    AtVintages,
+    Context,
+    Jobs,
+    Model,
+    Recipe,
+    Step,
+    land,
+    need_file,
+    not_yet,
+)
 from salescast.recipes.sql import export_relation
 from salescast.week.batch import RunRecord
 from salescast.week.export import export_records
@@ -39,13 +51,13 @@ class Algorithm:
         validate: Makes a job's hyperparameters of those that SageMaker knows and of the extensions
             that only our own program takes; raises ContractError.
         libraries: What it imports beside the base of the package.
-        is_quick: Whether it trains and forecasts in seconds.
+        at_vintages: As `Jobs` has it.
     """
 
     name: str
     validate: Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, str]]
     libraries: tuple[str, ...] = ()
-    is_quick: bool = False
+    at_vintages: AtVintages = "skip"
 
 
 def trained_recipe(algorithm: Algorithm) -> Recipe:
@@ -63,7 +75,7 @@ def trained_recipe(algorithm: Algorithm) -> Recipe:
             uses=("training", "transform"),
             check=partial(_check_jobs, algorithm),
             libraries=algorithm.libraries,
-            is_quick=algorithm.is_quick,
+            at_vintages=algorithm.at_vintages,
         ),
     )
 
@@ -159,7 +171,7 @@ def _export(context: Context, run: RunRecord) -> str:
         run.cutoff_date,
         context.files,
         fallback=fallback.model_id,
-        trained=_reused(context, run),
+        coded_by=_coded_by(context, run),
         config=context.duckdb_config,
     )
 
@@ -167,6 +179,12 @@ def _export(context: Context, run: RunRecord) -> str:
 def _train(algorithm: Algorithm, context: Context, run: RunRecord) -> str:
     if (reused := _reused(context, run)) is not None:
         return f"used {reused.trained_model_id} of {reused.cutoff_date}"
+    if context.lender is not None:
+        lender, _ = context.lender
+        if not has_trained_model(context.lake, lender.run_id):
+            raise not_yet(lender, "train")
+        run.trained_model_id = lender.run_id
+        return f"used {lender.run_id} of {lender.cutoff_date}"
     # A kill after the model was kept and before the record was written: it is the same model.
     if not has_trained_model(context.lake, run.run_id):
         files = context.files
@@ -251,6 +269,17 @@ def _reused(context: Context, run: RunRecord) -> TrainedModel | None:
     context.forecaster.check_artifact(trained.program)
     check_unseen(trained, run.cutoff_date, "the batch's trained model")
     return trained
+
+
+def _coded_by(context: Context, run: RunRecord) -> tuple[str, Encoding] | None:
+    """The trained model that a run uses instead of training one, and how its records are coded."""
+    if (reused := _reused(context, run)) is not None:
+        return reused.trained_model_id, reused.encoding
+    if context.lender is not None:
+        lender, files = context.lender
+        need_file(files.manifest, lender, "export")
+        return lender.run_id, files.encoding()
+    return None
 
 
 def _job_name(run: RunRecord) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -73,7 +73,8 @@ class BatchRecord(BaseModel):
     `finished` holds the steps that need not be done again, `attempts` everything that ended.
     `forecaster` is where the jobs of its models run; None if they have none, and in records of
     before it was kept. `learned_from` are models to run at weeks back from the newest cutoff where
-    nothing was asked for, for others to learn from.
+    nothing was asked for, for others to learn from; `trained_once` are those of them that train at
+    the first such cutoff and forecast the later ones by the same trained model.
     """
 
     batch_id: _Id
@@ -85,6 +86,7 @@ class BatchRecord(BaseModel):
     prediction_length: int
     models: list[str]
     learned_from: dict[int, list[str]] = {}
+    trained_once: list[str] = []
     forecaster: str | None = None
     trained_model_id: str | None = None
     request_id: str | None = None
@@ -103,6 +105,30 @@ class BatchRecord(BaseModel):
         """Cutoffs of the runs, without those of vintages."""
         cutoffs = {run.cutoff_date for run in self.runs}
         return sorted(cutoffs - self.vintages(max(cutoffs)).keys()) if cutoffs else []
+
+    def lender(self, run: RunRecord) -> RunRecord | None:
+        """The run of an earlier vintage whose trained model this one uses; None if it trains."""
+        of_model = {each.cutoff_date: each for each in self.runs if each.model_id == run.model_id}
+        newest = max(each.cutoff_date for each in self.runs)
+        first = self.lending_cutoff(run.model_id, run.cutoff_date, of_model, newest)
+        return None if first is None else of_model[first]
+
+    def lending_cutoff(
+        self, model_id: str, cutoff: date, cutoffs: Iterable[date], newest: date
+    ) -> date | None:
+        """Where the trained model is trained that a model's run uses; None if the run trains.
+
+        Args:
+            model_id: The model.
+            cutoff: The run's cutoff.
+            cutoffs: Cutoffs of all runs of this model.
+            newest: The newest cutoff of the batch.
+        """
+        vintages = self.vintages(newest).keys() & set(cutoffs)
+        if model_id not in self.trained_once or cutoff not in vintages:
+            return None
+        first = min(vintages)
+        return first if first < cutoff else None
 
     def models_at(self, cutoff: date, newest: date) -> list[str]:
         """The models to run at a cutoff, each after those that it needs."""

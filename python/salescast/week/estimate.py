@@ -160,15 +160,21 @@ def _plan_jobs(
             limits=forecaster.limits(use),
         )
         for series, model in runs
-        for use in _uses(model, batch)
+        for use in _uses(series.cutoff_date, model, batch, runs)
     ]
 
 
-def _uses(model: Model, batch: NewBatch) -> list[Use]:
+def _uses(
+    cutoff: date, model: Model, batch: NewBatch, runs: Sequence[tuple[LandedSeries, Model]]
+) -> list[Use]:
     jobs = find_recipe(model.recipe).jobs
     if jobs is None:
         return []
-    return [use for use in jobs.uses if use != "training" or batch.trained is None]
+    cutoffs = [series.cutoff_date for series, each in runs if each is model]
+    newest = max(series.cutoff_date for series, _ in runs)
+    lending = batch.record.lending_cutoff(model.model_id, cutoff, cutoffs, newest)
+    trains = batch.trained is None and lending is None
+    return [use for use in jobs.uses if use != "training" or trains]
 
 
 def _estimate_bytes(use: Use, series: LandedSeries, n_features: int, horizon: int) -> int:

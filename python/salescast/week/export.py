@@ -11,7 +11,7 @@ from typing import Any
 
 from salescast.errors import RunError, UserError
 from salescast.files import whole_file
-from salescast.lake.trained_models import Encoding, TrainedModel
+from salescast.lake.trained_models import Encoding
 from salescast.warehouse import Warehouse
 from salescast.week.output_check import write_manifest
 
@@ -181,7 +181,7 @@ def export_records(
     files: RunFiles,
     *,
     fallback: str,
-    trained: TrainedModel | None = None,
+    coded_by: tuple[str, Encoding] | None = None,
     config: Mapping[str, Any] | None = None,
 ) -> str:
     """Write the records that a model is trained on and forecasts from.
@@ -192,8 +192,8 @@ def export_records(
         cutoff: The last week the model is shown.
         files: Where to write.
         fallback: Id of the model that can do without these records, for messages.
-        trained: The trained model to use instead of training one: the records are coded as it
-            reads them, and there are none to train on.
+        coded_by: The trained model to use instead of training one, by its id and how it reads
+            records: they are coded so, and there are none to train on.
         config: DuckDB's settings.
 
     Returns:
@@ -204,9 +204,9 @@ def export_records(
         UserError: No series is long enough to train on.
     """
     files.work.mkdir(parents=True, exist_ok=True)
-    encoding = trained.encoding if trained else warehouse.export_encoding(cutoff, files.work)
+    trained_model_id, encoding = coded_by or (None, warehouse.export_encoding(cutoff, files.work))
     training = None
-    if trained is None:
+    if trained_model_id is None:
         training = warehouse.export_training(cutoff, files.training)
         if training.n_records == 0:
             raise UserError(
@@ -230,7 +230,7 @@ def export_records(
         "training_channel": training.channel if training else None,
         "n_inference": n_inference,
         "features": list(encoding.features),
-        "trained_model_id": trained.trained_model_id if trained else None,
+        "trained_model_id": trained_model_id,
     }
     files.manifest.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
     n_training = training.n_records if training else 0

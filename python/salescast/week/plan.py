@@ -14,7 +14,7 @@ from salescast.errors import UserError
 from salescast.forecaster import Forecaster, open_forecaster
 from salescast.lake import Lake
 from salescast.lake.trained_models import TrainedModel, check_categories, read_trained_model
-from salescast.recipes import SNAIVE, Model, find_recipe, needed_libraries
+from salescast.recipes import SNAIVE, AtVintages, Model, find_recipe, needed_libraries
 from salescast.recipes.catalogue import CHAMPION, choose_models, read_models
 from salescast.recipes.trained import check_unseen
 from salescast.warehouse import Landed
@@ -31,8 +31,14 @@ VINTAGES = 8
 VINTAGE_STEP = 4
 """Weeks from one to the next: neighbours share most of their errors."""
 
+_BLOCKS = range(1, VINTAGES + 1)
+
 _LEAST_HISTORY = 60
 """Weeks of sales before the first vintage: a year, and some to see it by."""
+
+_LEAST_HISTORY_TO_REUSE = 90
+"""The same for a model that is trained there once for all later vintages; with less a network knows
+little of the year, and would be judged by what it no longer is."""
 
 
 @dataclass(frozen=True)
@@ -226,39 +232,46 @@ def _ask_for_vintages(
 ) -> None:
     """Have what a model learns from forecast at earlier cutoffs too, where it has not been."""
     by_id = {model.model_id: model for model in models}
-    wanted = {
-        name
+    members = {
+        name: _at_vintages(by_id[name], record, by_id)
         for model in models
         if find_recipe(model.recipe).vintages
         for name in find_recipe(model.recipe).needs(model)
-        if _is_quick(by_id[name], record, by_id)
     }
+    trained_anew = {name for name, how in members.items() if how == "train"}
+    trained_once = {name for name, how in members.items() if how == "reuse"}
     newest = record.requests[0].cutoff_date or landed.last_date
-    if not wanted or newest is None or landed.first_date is None:
+    if not trained_anew | trained_once or newest is None or landed.first_date is None:
         return
-    landed_at = _landed_cutoffs(lake, wanted, newest, record.prediction_length)
+    days = {block: newest - timedelta(weeks=VINTAGE_STEP * block) for block in _BLOCKS}
+    weeks_before = {block: (day - landed.first_date).days // 7 for block, day in days.items()}
+    blocks = {block for block in _BLOCKS if weeks_before[block] >= _LEAST_HISTORY}
+    long_blocks = {block for block in _BLOCKS if weeks_before[block] >= _LEAST_HISTORY_TO_REUSE}
+    # A member with less than half of the past that the others have is not judged.
+    if 2 * len(long_blocks) < len(blocks):
+        long_blocks = set()
+    landed_at = _landed_cutoffs(lake, set(members), newest, record.prediction_length)
     asked = {request.weeks_back for request in record.requests}
-    shared_blocks = {
-        -(-((newest - cutoff).days // 7) // VINTAGE_STEP)
-        for cutoff, names in landed_at.items()
-        if names == wanted
-    }
-    for block in range(1, VINTAGES + 1):
+    for block in sorted(blocks):
         weeks = VINTAGE_STEP * block
-        day = newest - timedelta(weeks=weeks)
-        if (
-            block in shared_blocks
-            or weeks in asked
-            or day - timedelta(weeks=_LEAST_HISTORY) < landed.first_date
-        ):
+        wanted = trained_anew | (trained_once if block in long_blocks else set())
+        in_block = (
+            names
+            for cutoff, names in landed_at.items()
+            if -(-((newest - cutoff).days // 7) // VINTAGE_STEP) == block
+        )
+        if not wanted or weeks in asked or any(names >= wanted for names in in_block):
             continue
         # The cutoff is the last week that has ended by this day.
-        there = [names for cutoff, names in landed_at.items() if 0 <= (day - cutoff).days < 7]
+        there = [
+            names for cutoff, names in landed_at.items() if 0 <= (days[block] - cutoff).days < 7
+        ]
         needed = {SNAIVE} | wanted.difference(*there)
         for name in reversed(record.models):
             if name in needed:
                 needed |= set(find_recipe(by_id[name].recipe).needs(by_id[name]))
         record.learned_from[weeks] = [name for name in record.models if name in needed]
+    record.trained_once = [name for name in record.models if name in trained_once]
     record.requests += [
         CutoffRequest(cutoff_date=record.requests[0].cutoff_date, weeks_back=weeks, kind="backtest")
         for weeks in record.learned_from
@@ -283,14 +296,16 @@ def _landed_cutoffs(
     return found
 
 
-def _is_quick(model: Model, record: BatchRecord, by_id: Mapping[str, Model]) -> bool:
+def _at_vintages(model: Model, record: BatchRecord, by_id: Mapping[str, Model]) -> AtVintages:
     recipe = find_recipe(model.recipe)
-    if not all(_is_quick(by_id[name], record, by_id) for name in recipe.needs(model)):
-        return False
+    needs = (by_id[name] for name in recipe.needs(model))
+    if any(_at_vintages(each, record, by_id) != "train" for each in needs):
+        return "skip"
     if recipe.jobs is None:
-        return True
+        return "train"
     # A trained model that the command names has seen the weeks that it would have to forecast.
-    return recipe.jobs.is_quick and record.forecaster == "local" and record.trained_model_id is None
+    is_here = record.forecaster == "local" and record.trained_model_id is None
+    return recipe.jobs.at_vintages if is_here else "skip"
 
 
 def _check_jobs(batch: NewBatch, forecaster: Forecaster) -> None:

@@ -177,6 +177,7 @@ def _context(week: Week, run: RunRecord) -> Context:
             where=f"run {run.run_id}",
             fix="Start a new batch: salescast run.",
         )
+    lender = record.lender(run)
     vintages = landed_until_sql(week.lake, run.cutoff_date) if recipe.vintages else None
     return Context(
         warehouse=week.warehouse,
@@ -187,6 +188,7 @@ def _context(week: Week, run: RunRecord) -> Context:
         batch_id=record.batch_id,
         code_version=week.code_version,
         asked_trained_model=record.trained_model_id,
+        lender=None if lender is None else (lender, RunFiles(week.batch.work(lender))),
         needed=needed,
         vintages=vintages,
         duckdb_config=week.duckdb_config,

@@ -103,6 +103,14 @@ def test_a_local_run_has_jobs_and_no_bill(home: Path) -> None:
     )
 
 
+def test_a_model_that_is_trained_once_for_vintages_is_so_in_the_estimate(home: Path) -> None:
+    found = look("run", "--model", "blend", "--horizon", "4")
+    jobs = [job for job in found["jobs"] if job["model_id"] == "direct"]
+    assert [job["use"] for job in jobs].count("transform") == 9
+    trained_at = [job["cutoff_date"] for job in jobs if job["use"] == "training"]
+    assert trained_at == [str(NEWEST - timedelta(weeks=32)), str(NEWEST)]
+
+
 def test_the_longest_bill_comes_from_limits_and_prices(home: Path, tmp_path: Path) -> None:
     prices = tmp_path / "prices.csv"
     prices.write_text(

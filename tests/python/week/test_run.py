@@ -593,3 +593,69 @@ def test_a_vintage_that_fails_is_left_out(tmp_path: Path) -> None:
         done = read_record(folder / "batches" / record.batch_id)
         assert done.status == "done"
         assert "failed" in [attempt.status for attempt in done.attempts]
+
+
+def begin_lending(folder: Path) -> World:
+    """A batch with two vintages of a model that is trained at the first of them only."""
+    world = World(folder)
+    record = a_record(backtests=2)
+    record.learned_from = {weeks: ["snaive_52", "deepar"] for weeks in (HORIZON, 2 * HORIZON)}
+    record.trained_once = ["deepar"]
+    Batch(record, folder / "batches" / record.batch_id, Lake(folder / "lake")).save()
+    return world
+
+
+@pytest.fixture(scope="module")
+def lent(tmp_path_factory: pytest.TempPathFactory) -> World:
+    world = begin_lending(tmp_path_factory.mktemp("lent"))
+    carry_out(open_week(world))
+    return world
+
+
+def test_later_vintages_are_forecast_by_the_model_of_the_first(lent: World) -> None:
+    oldest, middle = (NEWEST - timedelta(weeks=n * HORIZON) for n in (2, 1))
+    trained = [call[1] for call in lent.calls if call[0] == "train"]
+    assert trained == [f"deepar at {oldest}", f"deepar at {NEWEST}"]
+    runs = {
+        run["cutoff_date"]: run
+        for run in Lake(lent.folder / "lake").read("runs").to_pylist()
+        if run["model_id"] == "deepar"
+    }
+    assert runs[oldest]["trained_model_id"] == runs[oldest]["run_id"]
+    assert runs[middle]["trained_model_id"] == runs[oldest]["run_id"]
+    assert runs[NEWEST]["trained_model_id"] == runs[NEWEST]["run_id"]
+    # The small forecaster says the day of the cutoff that it was trained at.
+    said = {(row["run_id"], row["p50"]) for row in forecasts(lent)}
+    assert (runs[middle]["run_id"], oldest.day) in said
+    encoded = [call for call in lent.calls if call[0] == "export_encoding"]
+    assert len(encoded) == 2
+
+
+@pytest.mark.slow
+def test_killed_anywhere_a_lent_model_is_lent_again(
+    lent: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.fsync", lambda _: None)
+    calls = [call for call in lent.calls if call[0] in ("export_encoding", "train", "transform")]
+    assert len(calls) == 7
+    for number, call in enumerate(calls):
+        world = begin_lending(tmp_path / str(number))
+        kill_at(world, lambda made, call=call: made == call)
+        carry_out(open_week(world))
+        assert forecasts(world) == forecasts(lent), f"killed in {call}"
+
+
+def test_without_the_first_vintage_the_later_ones_are_left_out(tmp_path: Path) -> None:
+    world = begin_lending(tmp_path)
+    oldest = NEWEST - timedelta(weeks=2 * HORIZON)
+    ordinary = world.work
+
+    def fail(*call: str) -> None:
+        if call == ("train", f"deepar at {oldest}"):
+            raise RunError("The machine has no room.")
+        ordinary(*call)
+
+    world.work = fail  # type: ignore[method-assign]
+    carry_out(open_week(world))
+    runs = Lake(world.folder / "lake").read("runs").to_pylist()
+    assert [run["cutoff_date"] for run in runs if run["model_id"] == "deepar"] == [NEWEST]
