@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from salescast.errors import RunError, UserError
-from salescast.marts.reader import REPORT_TABLES
+from salescast.marts.reader import REPORT_COLUMNS, REPORT_TABLES
 from salescast.report import write_report
 
 NEWEST_WEEK = date(2012, 10, 26)
@@ -333,6 +333,19 @@ def test_columns_are_those_of_the_contracts(built: Marts) -> None:
     assert set(columns) - contracts == set()
     # Whatever this page was drawn from is also what Athena publishes.
     assert {table for table, _ in columns} <= set().union(*REPORT_TABLES.values())
+
+
+def test_the_page_is_drawn_from_the_columns_that_athena_publishes(marts: Marts, page: Page) -> None:
+    for table, columns in REPORT_COLUMNS.items():
+        held = marts.sql(
+            "select table_schema, column_name from information_schema.columns"
+            f" where table_name = '{table}'"
+        )
+        assert set(columns) <= {column for _, column in held}
+        for schema, column in held:
+            if column not in columns:
+                marts.sql(f"alter table {schema}.{table} drop column {column}")
+    assert marts.report().text == page.text
 
 
 def test_page_is_self_contained_and_small(page: Page) -> None:

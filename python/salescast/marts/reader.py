@@ -44,6 +44,25 @@ REPORT_TABLES: dict[str, tuple[str, ...]] = {
 }
 """What the report and the commands read, by layer."""
 
+REPORT_COLUMNS: dict[str, tuple[str, ...]] = {
+    "fct_forecast_vs_actual": (
+        "run_id",
+        "item_id",
+        "week_end_date",
+        "model_id",
+        "store_id",
+        "mean",
+        "p10",
+        "p50",
+        "p90",
+        "actual",
+        "abs_error",
+        "abs_actual",
+        "naive_abs_error",
+    ),
+}
+"""What they read of tables that grow with each forecast; of all others they may read everything."""
+
 
 @dataclass(frozen=True)
 class Accuracy:

@@ -26,10 +26,10 @@ from salescast.errors import RunError, UserError
 from salescast.lake import open_lake
 from salescast.lake.trained_models import Encoding
 from salescast.marts.publish import UnloadedTable, publish_files
-from salescast.marts.reader import REPORT_TABLES
+from salescast.marts.reader import REPORT_COLUMNS, REPORT_TABLES
 from salescast.s3 import Prefix, open_prefix
 from salescast.settings import Settings
-from salescast.sql_text import file_pattern, quoted_text
+from salescast.sql_text import file_pattern, quoted_name, quoted_text
 from salescast.warehouse import (
     BuildResult,
     Cutoff,
@@ -282,11 +282,15 @@ class AthenaWarehouse:
             def fetch(table: tuple[str, str]) -> UnloadedTable:
                 layer, name = table
                 self._progress(f"publish: {name}")
+                types = self._column_types(layer, name)
+                types = {column: types[column] for column in REPORT_COLUMNS.get(name, types)}
+                columns = ", ".join(map(quoted_name, types)) or "*"
                 paths = stack.enter_context(
-                    self._unloaded_files(f"select * from {self._table(layer, name)}", "PARQUET")
+                    self._unloaded_files(
+                        f"select {columns} from {self._table(layer, name)}", "PARQUET"
+                    )
                 )
-                schema = f"{settings.schema_prefix}_{layer}"
-                return UnloadedTable(schema, name, self._column_types(layer, name), paths)
+                return UnloadedTable(f"{settings.schema_prefix}_{layer}", name, types, paths)
 
             unloaded = list(pool.map(fetch, tables))
             publish_files(unloaded, settings.marts_file, config=settings.duckdb_config)
