@@ -26,7 +26,8 @@ scaled as (
         errors.lead_band,
         errors.department_id,
         errors.item_id,
-        errors.relative_error / scales.error_scale as scaled_error
+        errors.relative_error / scales.error_scale as scaled_error,
+        errors.member_relative_error / scales.error_scale as member_scaled_error
 
     from errors
     inner join scales
@@ -43,6 +44,7 @@ ranked as (
         run_id,
         lead_band,
         scaled_error,
+        member_scaled_error,
         row_number() over (partition by run_id, lead_band order by scaled_error) as error_rank,
         count(*) over (partition by run_id, lead_band) as n_errors
 
@@ -76,6 +78,15 @@ measured as (
                 end
             ) as z_{{ column }},
         {% endfor -%}
+        -- Members miss by more than their mean does, and their bands are as wide as they miss.
+        least(
+            1e0,
+            coalesce(
+                {{ exact_mean('abs(ranked.scaled_error)') }}
+                / nullif({{ exact_mean('ranked.member_scaled_error') }}, 0e0),
+                1e0
+            )
+        ) as narrowing,
         count(*) as n_errors
 
     from ranked
@@ -200,7 +211,8 @@ final as (
                 0e0, widened.widening * (measured.z_{{ column }} - measured.z_p50)
             ) as z_{{ column }},
         {% endfor -%}
-        widened.widening
+        widened.widening,
+        measured.narrowing
 
     from widened
     inner join measured

@@ -24,7 +24,10 @@ relative as (
         past.is_sampled,
         (past.actual - past.p50)
         / power(greatest(past.p50, 0e0) + 1e-1 * past.recent_level + past.level_floor, exponents.exponent)
-            as relative_error
+            as relative_error,
+        past.member_abs_error
+        / power(greatest(past.p50, 0e0) + 1e-1 * past.recent_level + past.level_floor, exponents.exponent)
+            as member_relative_error
 
     from past
     inner join exponents on past.run_id = exponents.run_id
@@ -71,7 +74,11 @@ final as (
         case
             when limits.largest_error is null then relative.relative_error
             else greatest(-limits.largest_error, least(limits.largest_error, relative.relative_error))
-        end as relative_error
+        end as relative_error,
+        case
+            when limits.largest_error is null then relative.member_relative_error
+            else least(limits.largest_error, relative.member_relative_error)
+        end as member_relative_error
 
     from relative
     left join limits on relative.run_id = limits.run_id

@@ -99,6 +99,7 @@ joined as (
         {% for column, _ in quantile_levels() if column != 'p50' -%}
             bands.z_{{ column }},
         {% endfor -%}
+        bands.narrowing,
         coalesce(corrections.log_correction, 0e0) as log_correction,
         settings.lower_bound
 
@@ -139,7 +140,9 @@ quantiles as (
         {% for column, _ in quantile_levels() if column != 'p50' -%}
             p50 + case
                 when error_scale is null or z_{{ column }} is null then 1.1e0 * ({{ column }} - p50)
-                else learned_share * error_scale * z_{{ column }} + (1e0 - learned_share) * ({{ column }} - p50)
+                else
+                    learned_share * error_scale * z_{{ column }}
+                    + (1e0 - learned_share) * narrowing * ({{ column }} - p50)
             end as {{ column }},
         {% endfor -%}
         mean * exp(log_correction) as mean,

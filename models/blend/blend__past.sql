@@ -33,6 +33,7 @@ final as (
         coalesce(max(case when member_errors.is_sampled then 1 end), 0) = 1 as is_sampled,
         {{ weighted_mean('member_errors.mean', 'weights.weight') }} as mean,
         {{ weighted_mean('member_errors.p50', 'weights.weight') }} as p50,
+        {{ weighted_mean('abs(member_errors.actual - member_errors.p50)', 'weights.weight') }} as member_abs_error,
         min(member_errors.actual) as actual
 
     from vintages

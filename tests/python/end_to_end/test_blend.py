@@ -144,6 +144,9 @@ def learned(past: pd.DataFrame, level: pd.DataFrame, now: pd.DataFrame) -> pd.Da
     by_item = error.groupby("item").agg(s=("a", "sum"), n=("a", "size"), d=("department", "first"))
     scale = (by_item.s + 20 * department[by_item.d].to_numpy()) / (by_item.n + 20)
     error["z"] = error.r / scale[error["item"]].to_numpy()
+    of_members = (of_row * np.abs(actual[:, None] - p50)).sum(axis=1)
+    of_members = of_members / (point + 0.1 * size + floors) ** exponent
+    error["m"] = np.minimum(of_members, 12 * median) / scale[error["item"]].to_numpy()
     shared = error.groupby(["vintage", "department"]).z.agg(["mean", lambda z: (z**2).mean()])
     share = (shared.iloc[:, 0] ** 2).mean() / shared.iloc[:, 1].mean()
 
@@ -160,7 +163,9 @@ def learned(past: pd.DataFrame, level: pd.DataFrame, now: pd.DataFrame) -> pd.Da
         offsets = widening * (points - points[5])
         middle = blended[5]
         d = (middle + 0.1 * level[CUTOFF, item] + floor[CUTOFF]) ** exponent
-        quantiles = middle + 0.6 * scale[item] * d * offsets + 0.4 * (blended - middle)
+        narrowing = error.z[error.band == each].abs().mean() / error.m[error.band == each].mean()
+        own_width = narrowing * (blended - middle)
+        quantiles = middle + 0.6 * scale[item] * d * offsets + 0.4 * own_width
 
         bias = []
         for vintage in VINTAGES:
