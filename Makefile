@@ -8,6 +8,9 @@ STAMP := $(VENV)/.installed
 OLD_DBT := var/dbt-1.11
 UV := $(shell command -v uv 2>/dev/null)
 
+# Where Python may not keep what it has compiled, each start of dbt compiles 1,400 modules anew: 2 of its 6 seconds.
+unexport PYTHONDONTWRITEBYTECODE
+
 # $(call make_venv,FOLDER,LOCK,EDITABLE PACKAGES): --no-deps, since a lock is complete and nothing outside it can come in.
 ifdef UV
 define make_venv

@@ -22,6 +22,8 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # Before anything imports numpy: on more threads small products wait for each other.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # Each test of a command starts Python anew, which should find its modules compiled.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 LANE_OF_FOLDER = {
