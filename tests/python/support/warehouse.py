@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.config import Config
 
 from local_aws.stack import Stack
 
@@ -62,6 +63,8 @@ class Athena:
             region_name=environment["AWS_REGION"],
             aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+            # Some tests have one call in seven throttled, this client's too.
+            config=Config(retries={"mode": "standard", "total_max_attempts": 10}),
         )
 
     def copy_lake(self, lake: Path) -> None:

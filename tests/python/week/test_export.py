@@ -52,7 +52,7 @@ def export(warehouse: FakeWarehouse, files: RunFiles, trained: TrainedModel | No
         CUTOFF,
         files,
         fallback="snaive_52",
-        trained=trained,
+        coded_by=trained and (trained.trained_model_id, trained.encoding),
     )
 
 
