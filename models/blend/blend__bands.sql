@@ -212,7 +212,7 @@ final as (
             ) as z_{{ column }},
         {% endfor -%}
         widened.widening,
-        measured.narrowing
+        case when totals.n_vintages >= 3 then measured.narrowing else 1e0 end as narrowing
 
     from widened
     inner join measured

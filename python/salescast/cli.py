@@ -690,12 +690,14 @@ def champion_rollback(
 @_json_option
 def champion_history(target: str | None, as_json: bool) -> None:
     """Show all choices, the newest first."""
-    choices = commands.champion_history(_settings(target))
+    settings = _settings(target)
+    choices = commands.champion_history(settings)
     if as_json:
         _print_json([vars(choice) for choice in choices])
         return
     if not choices:
-        _echo("No champion was chosen yet: it is deepar.")
+        unchosen = commands.champion(settings).model_id
+        _echo(f"No champion was chosen yet: it is {unchosen}.")
         return
     from salescast.console import DASH, print_table
 

@@ -525,9 +525,10 @@ def status(settings: Settings, last: int = 10) -> HomeStatus:
 def champion(settings: Settings) -> Champion:
     """The champion."""
     from salescast.lake import open_lake
+    from salescast.recipes.catalogue import read_models
     from salescast.week.champion import read_champion
 
-    return read_champion(open_lake(settings))
+    return read_champion(open_lake(settings), read_models(settings.project / "models.toml"))
 
 
 def champion_history(settings: Settings) -> list[Champion]:
@@ -721,15 +722,13 @@ def _stop_job(stop_jobs: bool | None, progress: CommandProgress) -> Callable[[st
 
 
 def _result(settings: Settings, record: BatchRecord) -> BatchResult:
-    from salescast.lake import open_lake
     from salescast.marts.reader import read_accuracy, read_rejected, read_reruns
-    from salescast.week.champion import read_champion
 
     accuracy = read_accuracy(
         settings.marts_file,
         schema=settings.schema_prefix,
         cutoffs=record.asked_cutoffs(),
-        first=read_champion(open_lake(settings)).model_id,
+        first=champion(settings).model_id,
     )
     rejected = read_rejected(settings.marts_file, schema=settings.schema_prefix)
     reruns = read_reruns(

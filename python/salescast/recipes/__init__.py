@@ -145,7 +145,7 @@ class Recipe:
         needs: Ids of the models whose runs of the same cutoff are landed before one of this model
             does anything but export. They are made even when they are not named.
         vintages: Whether a run learns from what was landed before its cutoff; the first one has
-            what it needs forecast at earlier cutoffs too, where that is quick.
+            what it needs forecast at earlier cutoffs too, as its jobs say.
         selector: The dbt selector of what only this model is made from; None if the selector
             pre_predict has all of it.
         jobs: What it asks of the forecaster; None if nothing.

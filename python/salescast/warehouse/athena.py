@@ -283,7 +283,8 @@ class AthenaWarehouse:
                 layer, name = table
                 self._progress(f"publish: {name}")
                 types = self._column_types(layer, name)
-                types = {column: types[column] for column in REPORT_COLUMNS.get(name, types)}
+                read = REPORT_COLUMNS.get(name, tuple(types))
+                types = {column: kind for column, kind in types.items() if column in read}
                 columns = ", ".join(map(quoted_name, types)) or "*"
                 paths = stack.enter_context(
                     self._unloaded_files(

@@ -54,19 +54,26 @@ def read_history(lake: Lake) -> list[Champion]:
     ]
 
 
-def read_champion(lake: Lake) -> Champion:
-    """The newest choice."""
+def read_champion(lake: Lake, models: Mapping[str, Model]) -> Champion:
+    """The newest choice, or the champion of a lake in which none was ever made."""
     history = read_history(lake)
-    return history[-1] if history else unchosen_champion(lake)
+    return history[-1] if history else _of_project(unchosen_champion(lake), models)
 
 
 def unchosen_champion(lake: Lake) -> Champion:
     """The champion until one is chosen, as `stg_forecasts__reigns` has it.
 
-    It is the blend, and DeepAR where that has forecast and no blend has.
+    It is the blend, and DeepAR where that has forecast and no blend has; what was withdrawn, or
+    landed after the first choice, does not count.
     """
+    withdrawn = set(lake.read("withdrawals")["run_id"].to_pylist())
+    first_choice = min(lake.read(_TABLE)["set_at"].to_pylist(), default=None)
     forecast = {
-        run["model_id"] for run in lake.read("runs").to_pylist() if run["kind"] == "forecast"
+        run["model_id"]
+        for run in lake.read("runs").to_pylist()
+        if run["kind"] == "forecast"
+        and run["run_id"] not in withdrawn
+        and (first_choice is None or run["landed_at"] < first_choice)
     }
     is_deepar = DEEPAR in forecast and BLEND not in forecast
     return Champion(DEEPAR if is_deepar else BLEND, None, "set", None, None)
@@ -168,7 +175,7 @@ def resolve(
     """
     if CHAMPION not in names:
         return list(names), trained_model_id
-    champion = _of_project(read_champion(lake), models)
+    champion = read_champion(lake, models)
     _check_model(champion, models, lake)
     resolved = [champion.model_id if name == CHAMPION else name for name in names]
     return resolved, champion.trained_model_id if trained_model_id is None else trained_model_id
@@ -201,10 +208,10 @@ def _append(
     # Milliseconds, as the lake stores it.
     set_at = utc_naive(datetime.now(UTC))
     set_at = set_at.replace(microsecond=set_at.microsecond // 1000 * 1000)
-    newest = read_champion(lake).set_at
-    if newest is not None:
+    for earlier in read_history(lake):
         # The choice before may have been made by a machine whose clock is ahead.
-        set_at = max(set_at, newest + timedelta(milliseconds=1))
+        if earlier.set_at is not None:
+            set_at = max(set_at, earlier.set_at + timedelta(milliseconds=1))
     choice = Champion(model_id, trained_model_id, action, reason, set_at)
     lake.append(_TABLE, [vars(choice)])
     return choice

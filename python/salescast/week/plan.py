@@ -245,8 +245,10 @@ def _ask_for_vintages(
         return
     days = {block: newest - timedelta(weeks=VINTAGE_STEP * block) for block in _BLOCKS}
     weeks_before = {block: (day - landed.first_date).days // 7 for block, day in days.items()}
-    blocks = {block for block in _BLOCKS if weeks_before[block] >= _LEAST_HISTORY}
-    long_blocks = {block for block in _BLOCKS if weeks_before[block] >= _LEAST_HISTORY_TO_REUSE}
+    least = max(_LEAST_HISTORY, record.prediction_length)
+    least_to_reuse = max(_LEAST_HISTORY_TO_REUSE, record.prediction_length)
+    blocks = {block for block in _BLOCKS if weeks_before[block] >= least}
+    long_blocks = {block for block in _BLOCKS if weeks_before[block] >= least_to_reuse}
     # A member with less than half of the past that the others have is not judged.
     if 2 * len(long_blocks) < len(blocks):
         long_blocks = set()

@@ -19,6 +19,7 @@ from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
 
+from salescast.disk import DiskError
 from salescast.errors import RunError, UserError
 from salescast.forecaster import Forecaster, StopJob, open_forecaster
 from salescast.lake import Lake, open_lake, sortable_id, utc_naive
@@ -102,8 +103,9 @@ def _leaving_out(week: Week, run: RunRecord) -> Iterator[None]:
     newest = max(each.cutoff_date for each in record.runs)
     try:
         yield
-    except RunError as error:
-        if run.cutoff_date not in record.vintages(newest):
+    except (RunError, UserError) as error:
+        # A disk that is full would be so for the next run too.
+        if isinstance(error, DiskError) or run.cutoff_date not in record.vintages(newest):
             raise
         week.batch.tell(f"left out {run.model_id} at {run.cutoff_date}: {error.what}")
 

@@ -34,6 +34,7 @@ from salescast.week.champion import (
 MODELS = {name: Model(name, "deepar") for name in ("deepar", "wide", "deep")} | {
     "snaive_52": Model("snaive_52", "sql", {"relation": "baseline_snaive_52"})
 }
+BLEND = Model("blend", "blend", {"members": ["snaive_52", "deepar"]})
 
 
 @pytest.fixture
@@ -69,15 +70,15 @@ def choose(lake: Lake, model_id: str, trained_model_id: str | None = None) -> No
     )
 
 
-def forecast(lake: Lake, model_id: str, kind: str = "forecast") -> None:
+def forecast(lake: Lake, model_id: str, kind: str = "forecast", year: int = 2025) -> None:
     """A landed run."""
     run = {"run_id": f"{kind}-{model_id}", "model_id": model_id, "kind": kind}
-    lake.append("runs", [run | {"landed_at": datetime(2026, 11, 1)}], name=run["run_id"])
+    lake.append("runs", [run | {"landed_at": datetime(year, 11, 1)}], name=run["run_id"])
 
 
 def test_the_blend_is_champion_until_one_is_chosen(lake: Lake) -> None:
-    with_blend = MODELS | {"blend": Model("blend", "blend", {"members": ["snaive_52", "deepar"]})}
-    assert read_champion(lake) == Champion("blend", None, "set", None, None)
+    with_blend = MODELS | {"blend": BLEND}
+    assert read_champion(lake, with_blend) == Champion("blend", None, "set", None, None)
     assert resolve(["champion"], None, lake, with_blend) == (["blend"], None)
     for model_id, kind, expected in (
         ("blend", "backtest", "blend"),
@@ -85,19 +86,35 @@ def test_the_blend_is_champion_until_one_is_chosen(lake: Lake) -> None:
         ("blend", "forecast", "blend"),
     ):
         forecast(lake, model_id, kind)
-        assert read_champion(lake).model_id == expected
+        assert read_champion(lake, with_blend).model_id == expected
         assert resolve(["champion"], None, lake, with_blend) == ([expected], None)
+
+
+def test_a_blend_that_is_withdrawn_was_never_champion(lake: Lake) -> None:
+    forecast(lake, "deepar")
+    forecast(lake, "blend")
+    row = {"run_id": "forecast-blend", "withdrawn_at": datetime(2026, 11, 2), "reason": "wrong"}
+    lake.append("withdrawals", [row])
+    assert read_champion(lake, MODELS | {"blend": BLEND}).model_id == "deepar"
+
+
+def test_what_was_never_champion_is_never_gone_back_to(lake: Lake) -> None:
+    forecast(lake, "deepar")
+    choose(lake, "wide")
+    forecast(lake, "blend", year=2126)
+    assert roll_back(lake, MODELS | {"blend": BLEND}).model_id == "deepar"
 
 
 def test_a_project_without_a_blend_has_deepar(lake: Lake) -> None:
     assert read_history(lake) == []
+    assert read_champion(lake, MODELS).model_id == "deepar"
     assert resolve(["champion"], None, lake, MODELS) == (["deepar"], None)
 
 
 def test_a_choice_is_kept_with_its_reason_and_moment(lake: Lake) -> None:
     keep(lake, "t1")
     chosen = set_champion(lake, MODELS, "deepar", reason="better wQL", trained_model_id="t1")
-    assert read_champion(lake) == chosen
+    assert read_champion(lake, MODELS) == chosen
     assert (chosen.model_id, chosen.trained_model_id, chosen.action, chosen.reason) == (
         "deepar",
         "t1",
@@ -135,7 +152,7 @@ def test_choices_keep_their_order_whatever_the_clocks_say(
     monkeypatch.setattr("salescast.week.champion.datetime", Clock)
     choose(lake, "wide")
     choose(lake, "deep")
-    assert read_champion(lake).model_id == "deep"
+    assert read_champion(lake, MODELS).model_id == "deep"
     assert [roll_back(lake, MODELS).model_id for _ in range(2)] == ["wide", "deepar"]
     times = [choice.set_at for choice in read_history(lake)]
     assert all(before < after for before, after in pairwise(times))
@@ -168,7 +185,7 @@ def test_a_lake_of_before_there_were_rollbacks_is_read(lake: Lake) -> None:
     (path,) = lake.files("champions")
     old = pq.read_table(path).drop_columns(["trained_model_id", "action"])
     pq.write_table(old, path)
-    assert read_champion(lake).action == "set"
+    assert read_champion(lake, MODELS).action == "set"
     assert roll_back(lake, MODELS).model_id == "deepar"
 
 
@@ -279,7 +296,7 @@ def test_the_commands(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
         return result.output
 
     assert "The champion is blend." in call("show")
-    assert "No champion was chosen yet" in call("history")
+    assert "No champion was chosen yet: it is blend." in call("history")
     assert "Missing option '--reason'" in call("set", "snaive_52", code=2)
     assert "There is no model prophet" in call("set", "prophet", "--reason", "x", code=2)
     chosen = json.loads(call("set", "snaive_52", "--reason", "simple", "--json"))

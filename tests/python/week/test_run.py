@@ -659,3 +659,20 @@ def test_without_the_first_vintage_the_later_ones_are_left_out(tmp_path: Path) -
     carry_out(open_week(world))
     runs = Lake(world.folder / "lake").read("runs").to_pylist()
     assert [run["cutoff_date"] for run in runs if run["model_id"] == "deepar"] == [NEWEST]
+
+
+def test_a_vintage_without_long_series_is_left_out(tmp_path: Path) -> None:
+    """The series of an earlier cutoff may all be too short; nobody asked for it."""
+    world = begin_lending(tmp_path)
+    oldest = NEWEST - timedelta(weeks=2 * HORIZON)
+    ordinary = world.work
+
+    def refuse(*call: str) -> None:
+        if call[0] == "export_training" and str(oldest) in call:
+            raise UserError("No series is long enough to train on.")
+        ordinary(*call)
+
+    world.work = refuse  # type: ignore[method-assign]
+    carry_out(open_week(world))
+    runs = Lake(world.folder / "lake").read("runs").to_pylist()
+    assert [run["cutoff_date"] for run in runs if run["model_id"] == "deepar"] == [NEWEST]
