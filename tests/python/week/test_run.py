@@ -645,34 +645,26 @@ def test_killed_anywhere_a_lent_model_is_lent_again(
         assert forecasts(world) == forecasts(lent), f"killed in {call}"
 
 
-def test_without_the_first_vintage_the_later_ones_are_left_out(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        ("train", RunError("The machine has no room.")),
+        ("export_training", UserError("No series is long enough to train on.")),
+    ],
+)
+def test_without_the_first_vintage_the_later_ones_are_left_out(
+    tmp_path: Path, call: str, error: Exception
+) -> None:
     world = begin_lending(tmp_path)
     oldest = NEWEST - timedelta(weeks=2 * HORIZON)
     ordinary = world.work
 
-    def fail(*call: str) -> None:
-        if call == ("train", f"deepar at {oldest}"):
-            raise RunError("The machine has no room.")
-        ordinary(*call)
+    def fail(*made: str) -> None:
+        if made[0] == call and made[1].endswith(str(oldest)):
+            raise error
+        ordinary(*made)
 
     world.work = fail  # type: ignore[method-assign]
-    carry_out(open_week(world))
-    runs = Lake(world.folder / "lake").read("runs").to_pylist()
-    assert [run["cutoff_date"] for run in runs if run["model_id"] == "deepar"] == [NEWEST]
-
-
-def test_a_vintage_without_long_series_is_left_out(tmp_path: Path) -> None:
-    """The series of an earlier cutoff may all be too short; nobody asked for it."""
-    world = begin_lending(tmp_path)
-    oldest = NEWEST - timedelta(weeks=2 * HORIZON)
-    ordinary = world.work
-
-    def refuse(*call: str) -> None:
-        if call[0] == "export_training" and str(oldest) in call:
-            raise UserError("No series is long enough to train on.")
-        ordinary(*call)
-
-    world.work = refuse  # type: ignore[method-assign]
     carry_out(open_week(world))
     runs = Lake(world.folder / "lake").read("runs").to_pylist()
     assert [run["cutoff_date"] for run in runs if run["model_id"] == "deepar"] == [NEWEST]
