@@ -23,22 +23,28 @@
 
     level: chain, store or department.
     n_items: number of series that are summed.
+    learned_share: part of the width that is learned from what the total missed by in earlier runs: offset_p05 and so on,
+        in parts of the mean. Null without.
 #}
-{% macro total_quantile_columns(level, n_items, mean) -%}
+{% macro total_quantile_columns(level, n_items, mean, learned_share) -%}
     {%- for column, quantile in quantile_levels() -%}
         {%- if column == 'p50' -%}
             case when {{ n_items }} = 1 then sum_p50 else {{ mean }} end as p50{{ ',' if not loop.last }}
         {% else -%}
+            {%- set width -%}
+                {{ '-' if quantile < '0.5e0' }}sqrt(
+                            {{ shared_part(level) }} * power(sum_width_{{ column }}, 2)
+                            + (1e0 - {{ shared_part(level) }}) * sum_square_{{ column }}
+                        )
+            {%- endset -%}
             case
                 when {{ n_items }} = 1 then sum_{{ column }}
                 -- The engines differ in the greatest of a null.
                 when {{ mean }} is not null and sum_p05 is not null and sum_{{ column }} is not null
                     then greatest(
                         least(0e0, sum_p05),
-                        {{ mean }} {{ '-' if quantile < '0.5e0' else '+' }} sqrt(
-                            {{ shared_part(level) }} * power(sum_width_{{ column }}, 2)
-                            + (1e0 - {{ shared_part(level) }}) * sum_square_{{ column }}
-                        )
+                        {{ mean }} + coalesce({{ learned_share }} * {{ mean }} * offset_{{ column }}, 0e0)
+                        + (1e0 - coalesce({{ learned_share }}, 0e0)) * {{ width }}
                     )
             end as {{ column }}{{ ',' if not loop.last }}
         {% endif -%}
@@ -48,4 +54,18 @@
 {# What part of their variance the series of a total have in common. #}
 {% macro shared_part(level) -%}
     case {{ level }} when 'store' then 1e-1 when 'department' then 2e-1 else 8e-2 end
+{%- endmacro %}
+
+{#
+    What a total's band has of the total's own past, by the columns of stg_forecasts__total_bands.
+
+    bands: the relation.
+    mean: a total that is not forecast above 0 has no part of it.
+    condition: further one for it to count.
+#}
+{% macro learned_columns(bands, mean, condition='true') -%}
+    case when {{ mean }} > 0e0 and {{ condition }} then {{ bands }}.learned_share end as learned_share,
+    {% for column, _ in quantile_levels() if column != 'p50' -%}
+        {{ bands }}.offset_{{ column }}{{ ',' if not loop.last }}
+    {% endfor -%}
 {%- endmacro %}

@@ -48,6 +48,7 @@ final as (
         vintage_runs.vintage_cutoff_date,
         forecasts.horizon_weeks,
         {{ lead_band('forecasts.horizon_weeks') }} as lead_band,
+        levels.store_id,
         levels.department_id,
         levels.recent_level,
         levels.level_floor,

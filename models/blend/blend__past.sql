@@ -27,6 +27,7 @@ final as (
         member_errors.item_id,
         member_errors.week_end_date,
         member_errors.lead_band,
+        min(member_errors.store_id) as store_id,
         min(member_errors.department_id) as department_id,
         min(member_errors.recent_level) as recent_level,
         min(member_errors.level_floor) as level_floor,

@@ -23,6 +23,13 @@ runs as (
 
 ),
 
+total_bands as (
+
+    select * from {{ ref('stg_forecasts__total_bands') }}
+    {{ of_due_runs(ref('dim_forecast_run'), standing, made) }}
+
+),
+
 levels as (
 
     {{ aggregate_levels() }}
@@ -81,19 +88,46 @@ summed as (
 
 ),
 
+named as (
+
+    select
+        *,
+        {{ aggregate_item_id('store_id', 'department_id') }} as item_id
+
+    from summed
+
+),
+
+-- Runs that learned nothing of their totals have no bands of them.
+banded as (
+
+    select
+        named.*,
+        {{ learned_columns('total_bands', 'named.mean') }}
+
+    from named
+    left join total_bands
+        on
+            named.run_id = total_bands.run_id
+            and named.level = total_bands.level
+            and named.item_id = total_bands.item_id
+            and named.week_end_date = total_bands.week_end_date
+
+),
+
 final as (
 
     select
         run_id,
         level,
-        {{ aggregate_item_id('store_id', 'department_id') }} as item_id,
+        item_id,
         week_end_date,
         model_id,
         cutoff_date,
         horizon_weeks,
         n_items,
         mean,
-        {{ total_quantile_columns('level', 'n_items', 'mean') }},
+        {{ total_quantile_columns('level', 'n_items', 'mean', 'learned_share') }},
         batch_id,
         kind,
         is_current,
@@ -102,7 +136,7 @@ final as (
         department_id,
         sum_p50
 
-    from summed
+    from banded
 
 )
 

@@ -24,6 +24,13 @@ all_compared as (
 
 ),
 
+total_bands as (
+
+    select * from {{ ref('stg_forecasts__total_bands') }}
+    {{ of_due_runs(ref('dim_forecast_run_week'), made_of, made) }}
+
+),
+
 weekly_sales as (
 
     select * from {{ ref('fct_weekly_sales') }}
@@ -131,13 +138,40 @@ summed as (
 named as (
 
     select
+        *,
+        {{ aggregate_item_id('store_id', 'department_id') }} as item_id
+
+    from summed
+
+),
+
+-- What a total missed by in earlier runs says nothing of a small part of it.
+banded as (
+
+    select
+        named.*,
+        {{ learned_columns('total_bands', 'named.mean', '2 * named.n_items >= named.n_items_forecast') }}
+
+    from named
+    left join total_bands
+        on
+            named.run_id = total_bands.run_id
+            and named.level = total_bands.level
+            and named.item_id = total_bands.item_id
+            and named.week_end_date = total_bands.week_end_date
+
+),
+
+totalled as (
+
+    select
         run_id,
         model_id,
         cutoff_date,
         week_end_date,
         horizon_weeks,
         level,
-        {{ aggregate_item_id('store_id', 'department_id') }} as item_id,
+        item_id,
         store_id,
         department_id,
         batch_id,
@@ -148,7 +182,7 @@ named as (
         n_items_forecast,
         n_items,
         mean,
-        {{ total_quantile_columns('level', 'n_items', 'mean') }},
+        {{ total_quantile_columns('level', 'n_items', 'mean', 'learned_share') }},
         sum_p50,
         actual,
         exact_actual,
@@ -156,7 +190,7 @@ named as (
         naive_p50,
         p50_without_actual
 
-    from summed
+    from banded
 
 ),
 
@@ -192,60 +226,60 @@ observed as (
 final as (
 
     select
-        named.run_id,
-        named.level,
-        named.item_id,
-        named.week_end_date,
-        named.model_id,
-        named.cutoff_date,
-        named.horizon_weeks,
-        named.n_items,
-        named.mean,
-        {{ quantile_columns('named') }},
-        named.actual,
-        abs(named.actual - named.p50) as abs_error,
-        power(named.actual - named.mean, 2) as squared_error,
-        abs(named.actual) as abs_actual,
-        named.week_weight,
-        named.week_weight * abs(named.actual - named.p50) as weighted_abs_error,
-        {{ pinball_loss('named.actual', 'named.p10', '0.1e0') }} as pinball_loss_p10,
-        {{ pinball_loss('named.actual', 'named.p50', '0.5e0') }} as pinball_loss_p50,
-        {{ pinball_loss('named.actual', 'named.p90', '0.9e0') }} as pinball_loss_p90,
+        totalled.run_id,
+        totalled.level,
+        totalled.item_id,
+        totalled.week_end_date,
+        totalled.model_id,
+        totalled.cutoff_date,
+        totalled.horizon_weeks,
+        totalled.n_items,
+        totalled.mean,
+        {{ quantile_columns('totalled') }},
+        totalled.actual,
+        abs(totalled.actual - totalled.p50) as abs_error,
+        power(totalled.actual - totalled.mean, 2) as squared_error,
+        abs(totalled.actual) as abs_actual,
+        totalled.week_weight,
+        totalled.week_weight * abs(totalled.actual - totalled.p50) as weighted_abs_error,
+        {{ pinball_loss('totalled.actual', 'totalled.p10', '0.1e0') }} as pinball_loss_p10,
+        {{ pinball_loss('totalled.actual', 'totalled.p50', '0.5e0') }} as pinball_loss_p50,
+        {{ pinball_loss('totalled.actual', 'totalled.p90', '0.9e0') }} as pinball_loss_p90,
         (
             {% for column, level in quantile_levels() if column not in ('p05', 'p95') -%}
-                {{ pinball_loss('named.actual', 'named.' ~ column, level) }}{{ ' +' if not loop.last }}
+                {{ pinball_loss('totalled.actual', 'totalled.' ~ column, level) }}{{ ' +' if not loop.last }}
             {% endfor -%}
         ) / 9e0 as pinball_loss_deciles,
         case
-            when named.actual between named.p10 and named.p90 then 1
-            when named.actual is not null then 0
+            when totalled.actual between totalled.p10 and totalled.p90 then 1
+            when totalled.actual is not null then 0
         end as n_inside_p10_p90,
-        named.naive_p50,
-        abs(named.actual - named.naive_p50) as naive_abs_error,
+        totalled.naive_p50,
+        abs(totalled.actual - totalled.naive_p50) as naive_abs_error,
         cast(null as double) as seasonal_scale,
-        named.batch_id,
-        named.kind,
-        named.is_current,
-        named.is_champion,
-        named.store_id,
-        named.department_id,
-        named.n_items_forecast,
+        totalled.batch_id,
+        totalled.kind,
+        totalled.is_current,
+        totalled.is_champion,
+        totalled.store_id,
+        totalled.department_id,
+        totalled.n_items_forecast,
         coalesce(observed.n_items, 0) as n_items_observed,
-        named.p50_without_actual,
+        totalled.p50_without_actual,
         case
-            when coalesce(observed.n_items, 0) > named.n_items
-                then cast(observed.exact_sales - coalesce(named.exact_actual, 0) as double)
+            when coalesce(observed.n_items, 0) > totalled.n_items
+                then cast(observed.exact_sales - coalesce(totalled.exact_actual, 0) as double)
             else 0e0
         end as actual_without_forecast,
-        named.inputs_digest,
-        named.sum_p50
+        totalled.inputs_digest,
+        totalled.sum_p50
 
-    from named
+    from totalled
     left join observed
         on
-            named.level = observed.level
-            and named.item_id = observed.item_id
-            and named.week_end_date = observed.week_end_date
+            totalled.level = observed.level
+            and totalled.item_id = observed.item_id
+            and totalled.week_end_date = observed.week_end_date
 
 )
 

@@ -138,6 +138,14 @@ LAKE_SCHEMAS: dict[str, dict[str, str]] = {
         "largest_plausible": "double",
         "schema_version": "integer",
     },
+    "total_bands": {
+        **_text("run_id", "level", "item_id"),
+        "week_end_date": "date",
+        "horizon_weeks": "integer",
+        "learned_share": "double",
+        **{f"offset_{name}": "double" for name in QUANTILE_COLUMNS if name != "p50"},
+        "schema_version": "integer",
+    },
     "run_steps": {
         **_text("batch_id", "run_id", "step", "status"),
         "started_at": "timestamp",

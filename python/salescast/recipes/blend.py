@@ -19,6 +19,7 @@ MOST_MEMBERS = 5
 """More have too many weights for the warehouse to try."""
 
 _RELATION = "blend__forecasts"
+_TOTAL_BANDS = "blend__total_bands"
 
 
 def _members(model: Model) -> tuple[str, ...]:
@@ -82,6 +83,7 @@ def _predict(context: Context, run: RunRecord) -> str:
             "run --resume`. Where two batches with blends have begun since, start a new one: "
             "`salescast run`.",
         )
+    warehouse.export_run(_TOTAL_BANDS, run.run_id, context.files.total_bands)
     return f"{n_rows:,} rows; {detail}"
 
 
@@ -90,7 +92,11 @@ def _load(context: Context, run: RunRecord) -> str:
     need_file(files.baseline, run, "predict")
     need_file(files.stand_in, run, "export")
     forecasts = Forecasts(
-        rows=files.baseline, is_rounded=True, fallback=files.stand_in, is_partial=True
+        rows=files.baseline,
+        is_rounded=True,
+        fallback=files.stand_in,
+        is_partial=True,
+        total_bands=files.total_bands if files.total_bands.is_file() else None,
     )
     return land(context, run, forecasts)
 

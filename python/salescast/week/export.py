@@ -63,6 +63,11 @@ class RunFiles:
         return self.work / "stand_in.parquet"
 
     @property
+    def total_bands(self) -> Path:
+        """How far the quantiles of the run's totals lie from their mean, if it learned that."""
+        return self.work / "total_bands.parquet"
+
+    @property
     def series(self) -> Path:
         """The series of the cutoff and how each is treated."""
         return self.work / "series.parquet"

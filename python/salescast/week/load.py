@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from salescast.errors import RunError
-from salescast.lake import Lake, StagedFile, utc_naive
+from salescast.lake import LAKE_SCHEMAS, Lake, StagedFile, utc_naive
 from salescast.lake.digest import rows_digest_sql
 from salescast.problems import N_NAMED, refuse_problems
 from salescast.quantiles import QUANTILE_COLUMNS
@@ -38,6 +38,8 @@ class Forecasts:
             forecast, those whose forecast is not plausible, and those that have ended (is_ended),
             whatever the model says of them.
         is_partial: Whether series that the model has not forecast are left out instead.
+        total_bands: Parquet of how far the quantiles of totals lie from their mean, with the
+            columns of the lake table; None if the model has not learned that.
     """
 
     rows: Path | None = None
@@ -46,6 +48,7 @@ class Forecasts:
     items: Path | None = None
     fallback: Path | None = None
     is_partial: bool = False
+    total_bands: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse what is neither, or both."""
@@ -157,6 +160,7 @@ def land_run(
                 if plausible_range is not None:
                     check_chain(connection, staged.path, plausible_range, run)
                 _land_fallback(connection, lake, run)
+                _land_total_bands(connection, lake, run, forecasts.total_bands)
             except RunError:
                 staged.discard()
                 raise
@@ -290,6 +294,20 @@ def _land_fallback(connection: duckdb.DuckDBPyConnection, lake: Lake, run: RunRe
     has_rows = connection.execute("select exists (from fallback_items)").fetchone() == (True,)
     if has_rows and not lake.has_file("fallback_items", run.run_id):
         lake.append_query(connection, "fallback_items", query, name=run.run_id)
+
+
+def _land_total_bands(
+    connection: duckdb.DuckDBPyConnection, lake: Lake, run: RunRecord, bands: Path | None
+) -> None:
+    if bands is None or lake.has_file("total_bands", run.run_id):
+        return
+    names = [name for name in LAKE_SCHEMAS["total_bands"] if name != "schema_version"]
+    query = f"""
+        select {", ".join(names)} from read_parquet($bands)
+        order by level, item_id, horizon_weeks
+    """
+    parameters = {"bands": file_pattern(bands)}
+    lake.append_query(connection, "total_bands", query, parameters, name=run.run_id)
 
 
 def _stage(

@@ -83,7 +83,9 @@ def lead_band(leads: pd.Series) -> pd.Series:
     return sum((leads >= first).astype(int) for first, _ in BANDS)
 
 
-def learned(past: pd.DataFrame, level: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
+def learned(
+    past: pd.DataFrame, level: pd.DataFrame, now: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The blend by numpy, from the members' vintages with their actuals and the newest forecasts.
 
     Args:
@@ -92,7 +94,7 @@ def learned(past: pd.DataFrame, level: pd.DataFrame, now: pd.DataFrame) -> pd.Da
         now: The members' forecasts of the cutoff.
 
     Returns:
-        The blend's rows, indexed by item_id and lead.
+        The blend's rows by item_id and lead, and its totals' errors in the vintages.
     """
     keys = ["cutoff_date", "item_id", "week_end_date"]
     wide = past.pivot(index=[*keys, "lead", "actual", "department_id"], columns="model_id")
@@ -150,6 +152,20 @@ def learned(past: pd.DataFrame, level: pd.DataFrame, now: pd.DataFrame) -> pd.Da
     shared = error.groupby(["vintage", "department"]).z.agg(["mean", lambda z: (z**2).mean()])
     share = (shared.iloc[:, 0] ** 2).mean() / shared.iloc[:, 1].mean()
 
+    corrections = {}
+    for each in np.unique(band):
+        bias = []
+        for vintage in VINTAGES:
+            chosen = ((band == each) & (wide.cutoff_date == vintage)).to_numpy()
+            if wide.week_end_date[chosen].nunique() >= 3:
+                bias.append(math.log(actual[chosen].sum() / mean.to_numpy()[chosen].sum()))
+        n, m = len(bias), float(np.mean(bias))
+        longest = max(
+            wide.week_end_date[(band == each) & (wide.cutoff_date == v)].nunique() for v in VINTAGES
+        )
+        uncertain = (np.var(bias, ddof=1) + 4e-4) / max(1, 4 * n / (longest + 4))
+        corrections[each] = m * max(0, 1 - uncertain / m**2)
+
     rows = []
     for (item, lead), own in now.groupby(["item_id", "lead"]):
         each = int(lead_band(pd.Series([lead]))[0])
@@ -167,23 +183,48 @@ def learned(past: pd.DataFrame, level: pd.DataFrame, now: pd.DataFrame) -> pd.Da
         own_width = narrowing * (blended - middle)
         quantiles = middle + 0.6 * scale[item] * d * offsets + 0.4 * own_width
 
-        bias = []
-        for vintage in VINTAGES:
-            chosen = ((band == each) & (wide.cutoff_date == vintage)).to_numpy()
-            if wide.week_end_date[chosen].nunique() >= 3:
-                bias.append(math.log(actual[chosen].sum() / mean.to_numpy()[chosen].sum()))
-        n, m = len(bias), float(np.mean(bias))
-        longest = max(
-            wide.week_end_date[(band == each) & (wide.cutoff_date == v)].nunique() for v in VINTAGES
-        )
-        uncertain = (np.var(bias, ddof=1) + 4e-4) / max(1, 4 * n / (longest + 4))
-        correction = m * max(0, 1 - uncertain / m**2)
-        corrected = float(weights[each] @ own["mean"].to_numpy()) * math.exp(correction)
+        corrected = float(weights[each] @ own["mean"].to_numpy()) * math.exp(corrections[each])
         rows.append((item, lead, *np.maximum(quantiles, 0), corrected))
-    return pd.DataFrame(rows, columns=["item_id", "lead", *QUANTILES, "mean"])
+    totals = wide[["cutoff_date", "item_id", "week_end_date"]].droplevel(1, axis=1)
+    totals["actual"], totals["band"] = actual, band
+    totals["mean"] = mean.to_numpy() * np.exp([corrections[each] for each in band])
+    return pd.DataFrame(rows, columns=["item_id", "lead", *QUANTILES, "mean"]), totals
 
 
-def test_it_is_what_numpy_learns_from_the_same_vintages(first: Home) -> None:
+def learned_offsets(errors: pd.DataFrame, name: str) -> dict[tuple[str, int], np.ndarray]:
+    """How far quantiles of the totals of a level lie from the mean, by total and lead band.
+
+    Args:
+        errors: Of the series in the vintages: cutoff_date, item_id, week_end_date, band, actual,
+            mean.
+        name: Format of a total's item_id, from store and department.
+    """
+    items = errors.item_id.map(lambda item: name.format(*item.split(":")))
+    keys = ["cutoff_date", "week_end_date", "band"]
+    sums = errors.groupby([items, *keys])[["actual", "mean"]].sum().reset_index()
+    relative = (sums.actual - sums["mean"]) / sums["mean"]
+    median = np.sort(np.abs(relative))[math.ceil(len(relative) / 2) - 1]
+    sums["e"] = np.clip(relative, -12 * median, 12 * median)
+    of_item = sums.e.abs().groupby(sums.item_id)
+    scale = (of_item.sum() + 8 * sums.e.abs().mean()) / (of_item.count() + 8)
+    sums["z"] = sums.e / scale[sums.item_id].to_numpy()
+    of_vintage = sums.groupby("cutoff_date").z.agg(["mean", lambda z: (z**2).mean()])
+    share = (of_vintage.iloc[:, 0] ** 2).mean() / of_vintage.iloc[:, 1].mean()
+    offsets = {}
+    for each in np.unique(sums.band):
+        z = np.sort(sums.z[sums.band == each])
+        points = np.array([z[max(0, math.ceil(round(q * len(z), 9)) - 1)] for q in LEVELS])
+        length = min(BANDS[each - 1][1], HORIZON) - BANDS[each - 1][0] + 1
+        n_vintages = sums.cutoff_date[sums.band == each].nunique()
+        widening = math.sqrt(1 + 2 * share / max(1, (4 * n_vintages + length) / (length + 4)))
+        for item in scale.index:
+            offsets[item, each] = scale[item] * widening * (points - points[5])
+    return offsets
+
+
+@pytest.fixture(scope="module")
+def by_numpy(first: Home) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What numpy learns from the same vintages."""
     past = frame(
         first,
         "select f.model_id, f.cutoff_date, f.item_id, f.week_end_date, f.horizon_weeks as lead,"
@@ -202,7 +243,13 @@ def test_it_is_what_numpy_learns_from_the_same_vintages(first: Home) -> None:
         assert not each.isna().any(axis=None)
     now = forecasts(first, f"cutoff_date = '{CUTOFF}' and model_id <> 'tiny_blend'")
     now["lead"] = now.horizon_weeks
-    wanted = learned(past, level, now).sort_values(["item_id", "lead"])
+    return learned(past, level, now)
+
+
+def test_it_is_what_numpy_learns_from_the_same_vintages(
+    first: Home, by_numpy: tuple[pd.DataFrame, pd.DataFrame]
+) -> None:
+    wanted = by_numpy[0].sort_values(["item_id", "lead"])
     found = forecasts(first, "model_id = 'tiny_blend'")
     assert len(found) == len(wanted) == 24 * HORIZON
     np.testing.assert_allclose(
@@ -214,28 +261,39 @@ def test_it_is_what_numpy_learns_from_the_same_vintages(first: Home) -> None:
     assert len(weights) > 1
 
 
-def test_a_total_is_as_wide_as_what_its_series_share(first: Home) -> None:
+def test_a_total_is_as_wide_as_what_its_series_share_and_it_has_missed_by(
+    first: Home, by_numpy: tuple[pd.DataFrame, pd.DataFrame]
+) -> None:
     series = frame(first, "select * from shop_marts.fct_forecast")
     totals = frame(first, "select * from shop_marts.fct_forecast_aggregate")
     totals = totals.set_index(["level", "run_id", "week_end_date", "item_id"])
     levels = {"store": (0.1, "{0}:"), "department": (0.2, ":{1}"), "chain": (0.08, ":")}
-    n_checked = 0
+    n_checked = n_learned = 0
     for level, (shared, name) in levels.items():
+        offsets = learned_offsets(by_numpy[1], name)
         items = [
             name.format(*row) for row in zip(series.store_id, series.department_id, strict=True)
         ]
         for (run, week, item), own in series.groupby([series.run_id, series.week_end_date, items]):
             total = totals.loc[level, run, week, item]
-            assert total["p50"] == pytest.approx(own["mean"].sum())
+            mean = own["mean"].sum()
+            assert total["p50"] == pytest.approx(mean)
             assert total["sum_p50"] == pytest.approx(own.p50.sum())
-            for quantile in QUANTILES:
+            of_blend = own.model_id.iloc[0] == "tiny_blend"
+            band = int(lead_band(own.horizon_weeks).iloc[0])
+            for n, quantile in enumerate(QUANTILES):
                 sign = -1 if quantile < "p50" else 1
                 width = (sign * (own[quantile] - own["mean"])).clip(lower=0)
                 half = math.sqrt(shared * width.sum() ** 2 + (1 - shared) * (width**2).sum())
-                expected = own["mean"].sum() + (0 if quantile == "p50" else sign * half)
-                assert total[quantile] == pytest.approx(max(0, expected)), (level, item, quantile)
+                half = 0 if quantile == "p50" else sign * half
+                if of_blend:
+                    half = 0.5 * half + 0.5 * mean * offsets[item, band][n]
+                expected = max(0, mean + half)
+                assert total[quantile] == pytest.approx(expected, rel=2e-5), (level, item, quantile)
             n_checked += 1
+            n_learned += of_blend
     assert n_checked == len(totals)
+    assert n_learned == (6 + 4 + 1) * HORIZON
 
 
 def test_the_leaderboard_is_that_of_the_cutoffs(first: Home) -> None:
@@ -268,7 +326,7 @@ def test_later_sales_change_nothing_and_a_second_week_makes_no_backtests(
     columns = ["item_id", "week_end_date", *QUANTILES, "mean"]
     then, now = (forecasts(each, "model_id = 'tiny_blend'")[columns] for each in (first, home))
     assert then.to_numpy().tolist() == now.to_numpy().tolist()
-    for table in ("weights", "exponents", "bands", "corrections"):
+    for table in ("weights", "exponents", "bands", "corrections", "total_bands"):
         sql = f"select * exclude (run_id) from shop_baselines.blend__{table} order by all"
         excluded = sql.replace("(run_id)", "(run_id, cutoff_date)") if "exp" in table else sql
         assert first.warehouse(excluded) == home.warehouse(excluded), table

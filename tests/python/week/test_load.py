@@ -73,7 +73,12 @@ class Work:
         )
         connection.close()
 
-    def land(self, run: RunRecord | None = None, lower_bound: float | None = 0.0) -> LandedRun:
+    def land(
+        self,
+        run: RunRecord | None = None,
+        lower_bound: float | None = 0.0,
+        total_bands: Path | None = None,
+    ) -> LandedRun:
         run = run or a_run()
         if run.recipe == "sql":
             forecasts = Forecasts(rows=self.files.baseline, is_rounded=True)
@@ -82,6 +87,7 @@ class Work:
                 answers=self.files.forecasts,
                 items=self.files.inference_items,
                 fallback=self.files.baseline,
+                total_bands=total_bands,
             )
         return land_run(
             self.lake,
@@ -217,7 +223,9 @@ def test_computed_rows_that_are_not_finite_are_refused(
     assert work.lake.files("forecasts") == []
 
 
-def land_computed(work: Work, value: str, bound: float | None) -> None:
+def land_computed(
+    work: Work, value: str, bound: float | None, total_bands: Path | None = None
+) -> None:
     values = ", ".join(f"cast({value} as double) as {column}" for column in ("mean", *COLUMNS))
     rows = work.files.work / "rows.parquet"
     with duckdb.connect() as connection:
@@ -228,7 +236,7 @@ def land_computed(work: Work, value: str, bound: float | None) -> None:
     land_run(
         work.lake,
         run,
-        Forecasts(rows=rows),
+        Forecasts(rows=rows, total_bands=total_bands),
         batch_id="b1",
         lower_bound=bound,
         facts=FACTS,
@@ -250,6 +258,51 @@ def test_landing_twice_changes_nothing(work: Work) -> None:
     before = contents(work.lake)
     assert work.land() == first
     assert contents(work.lake) == before
+
+
+def bands_of_the_chain(work: Work, width: float) -> Path:
+    """Total bands of the run as the warehouse exports them."""
+    offsets = ", ".join(
+        f"{width if name > 'p50' else -width} as offset_{name}" for name in COLUMNS if name != "p50"
+    )
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"""
+            copy (
+                select 'b1-1-deepar' as run_id, 'deepar' as model_id, 'chain' as level,
+                    ':' as item_id,
+                    cast(date '{CUTOFF}' + cast(7 * h as integer) as date) as week_end_date,
+                    cast(h as integer) as horizon_weeks, 0.5 as learned_share, {offsets}
+                from range(1, 3) as r(h)
+            ) to '{work.files.total_bands}' (format parquet)
+            """
+        )
+    return work.files.total_bands
+
+
+def test_bands_of_totals_land_once_and_before_their_run(work: Work) -> None:
+    work.fill([answer("1:a")])
+    work.land(total_bands=bands_of_the_chain(work, 0.1))
+    rows = work.lake.read("total_bands").to_pylist()
+    assert [(row["run_id"], row["level"], row["horizon_weeks"]) for row in rows] == [
+        ("b1-1-deepar", "chain", 1),
+        ("b1-1-deepar", "chain", 2),
+    ]
+    assert {(row["offset_p05"], row["offset_p95"], row["learned_share"]) for row in rows} == {
+        (-0.1, 0.1, 0.5)
+    }
+    # Killed after the bands had landed, and made again from another build.
+    for table in ("runs", "forecasts"):
+        work.lake.files(table)[0].unlink()
+    work.land(total_bands=bands_of_the_chain(work, 0.2))
+    assert work.lake.read("total_bands").to_pylist() == rows
+    assert len(work.lake.read("runs")) == 1
+
+
+def test_bands_of_totals_do_not_land_without_sound_forecasts(work: Work) -> None:
+    with pytest.raises(RunError, match="not finite"):
+        land_computed(work, "'nan'", None, bands_of_the_chain(work, 0.1))
+    assert work.lake.files("total_bands") == []
 
 
 def test_a_kill_between_the_two_files_is_made_whole(work: Work) -> None:

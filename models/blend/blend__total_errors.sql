@@ -1,0 +1,136 @@
+with
+
+past as (
+
+    select * from {{ ref('blend__past') }}
+
+),
+
+corrections as (
+
+    select * from {{ ref('blend__corrections') }}
+
+),
+
+total_levels as (
+
+    {{ aggregate_levels() }}
+
+),
+
+located as (
+
+    select
+        past.run_id,
+        past.vintage_cutoff_date,
+        past.week_end_date,
+        past.lead_band,
+        past.actual,
+        past.mean,
+        total_levels.level,
+        {{ store_at_level('total_levels.level', 'past.store_id') }} as store_id,
+        {{ department_at_level('total_levels.level', 'past.department_id') }} as department_id
+
+    from past
+    cross join total_levels
+
+),
+
+summed as (
+
+    select
+        run_id,
+        vintage_cutoff_date,
+        level,
+        {{ aggregate_item_id('store_id', 'department_id') }} as item_id,
+        week_end_date,
+        lead_band,
+        cast(sum({{ exact('actual') }}) as double) as actual,
+        cast(sum({{ exact('mean') }}) as double) as mean
+
+    from located
+    group by 1, 2, 3, 4, 5, 6
+
+),
+
+corrected as (
+
+    select
+        summed.*,
+        summed.mean * exp(coalesce(corrections.log_correction, 0e0)) as corrected_mean
+
+    from summed
+    left join corrections
+        on
+            summed.run_id = corrections.run_id
+            and summed.lead_band = corrections.lead_band
+
+),
+
+relative as (
+
+    select
+        run_id,
+        vintage_cutoff_date,
+        level,
+        item_id,
+        week_end_date,
+        lead_band,
+        round((actual - corrected_mean) / corrected_mean, 9) + 0e0 as relative_error
+
+    from corrected
+    where corrected_mean > 0e0
+
+),
+
+ranked as (
+
+    select
+        run_id,
+        level,
+        abs(relative_error) as abs_error,
+        row_number() over (partition by run_id, level order by abs(relative_error)) as error_rank,
+        count(*) over (partition by run_id, level) as n_errors
+
+    from relative
+    where relative_error <> 0e0
+
+),
+
+limits as (
+
+    select
+        run_id,
+        level,
+        round(12e0 * max(abs_error), 9) as largest_error
+
+    from ranked
+    where error_rank = cast(ceil(n_errors / 2e0) as bigint)
+    group by 1, 2
+
+),
+
+-- As with series: what closed for half a year and opened again tells nothing of the others.
+final as (
+
+    select
+        relative.run_id,
+        relative.vintage_cutoff_date,
+        relative.level,
+        relative.item_id,
+        relative.week_end_date,
+        relative.lead_band,
+        case
+            when limits.largest_error is null then relative.relative_error
+            else greatest(-limits.largest_error, least(limits.largest_error, relative.relative_error))
+        end as relative_error
+
+    from relative
+    left join limits
+        on
+            relative.run_id = limits.run_id
+            and relative.level = limits.level
+
+)
+
+select * from final

@@ -1,0 +1,33 @@
+with
+
+total_bands as (
+
+    select * from {{ source('lake', 'total_bands') }}
+
+),
+
+runs as (
+
+    select * from {{ ref('stg_forecasts__runs') }}
+
+),
+
+-- A kill can leave the bands of a run that has not landed.
+final as (
+
+    select
+        total_bands.run_id,
+        total_bands.level,
+        total_bands.item_id,
+        total_bands.week_end_date,
+        total_bands.horizon_weeks,
+        total_bands.learned_share,
+        {% for column, _ in quantile_levels() if column != 'p50' -%}
+            total_bands.offset_{{ column }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from total_bands
+    inner join runs on total_bands.run_id = runs.run_id
+
+)
+
+select * from final
