@@ -91,12 +91,13 @@ mean_products as (
 
 ),
 
-traces as (
+-- Errors are told in those of the best member: what holds the weights near equal ones gives way to a much better one.
+best_members as (
 
     select
         run_id,
         lead_band,
-        cast(sum({{ exact('mean_product') }}) as double) as trace
+        greatest(min(mean_product), 1e-3 * {{ exact_mean('mean_product') }}) as squared_error
 
     from mean_products
     where first_rank = second_rank
@@ -166,25 +167,25 @@ candidate_weights as (
 spreads as (
 
     select
-        traces.run_id,
-        traces.lead_band,
+        best_members.run_id,
+        best_members.lead_band,
         first_weights.candidate,
         cast(sum({{ exact(
             'case when mean_products.first_rank = mean_products.second_rank then 1e0 else 2e0 end'
-            ' * first_weights.weight * second_weights.weight * mean_products.mean_product / traces.trace'
+            ' * first_weights.weight * second_weights.weight * mean_products.mean_product / best_members.squared_error'
         ) }}) as double) as squared_error
 
-    from traces
+    from best_members
     inner join mean_products
         on
-            traces.run_id = mean_products.run_id
-            and traces.lead_band = mean_products.lead_band
+            best_members.run_id = mean_products.run_id
+            and best_members.lead_band = mean_products.lead_band
     inner join candidate_weights as first_weights on mean_products.first_rank = first_weights.member_rank
     inner join candidate_weights as second_weights
         on
             mean_products.second_rank = second_weights.member_rank
             and first_weights.candidate = second_weights.candidate
-    where traces.trace > 0e0
+    where best_members.squared_error > 0e0
     group by 1, 2, 3
 
 ),
@@ -227,7 +228,7 @@ ranked as (
         row_number() over (
             partition by spreads.run_id, spreads.lead_band
             order by
-                round(penalties.n_known * spreads.squared_error + 0.3e0 * penalties.distance_from_equal, 9) asc,
+                round(spreads.squared_error + 0.3e0 * penalties.distance_from_equal, 9) asc,
                 round(penalties.distance_from_equal, 9) asc,
                 spreads.candidate asc
         ) as best_rank

@@ -121,7 +121,7 @@ def learned(
             if of_weeks:
                 products.append(np.mean(of_weeks, axis=0))
         g = np.mean(products, axis=0)
-        g = g / np.trace(g) * 2
+        g = g / np.diag(g).min()
         tenths = np.array([[n / 10, 1 - n / 10] for n in range(11)])
         loss = np.einsum("ni,ij,nj->n", tenths, g, tenths)
         weights[each] = tenths[np.argmin(loss + 0.3 * ((tenths - 0.5) ** 2).sum(axis=1))]
