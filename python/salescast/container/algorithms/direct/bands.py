@@ -6,17 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from salescast.container.algorithms.direct.inputs import Rules
-from salescast.container.algorithms.direct.network import (
-    LEVELS,
-    MEDIAN,
-    Sizes,
-    quantiles,
-    views,
-)
-from salescast.container.algorithms.direct.panel import Panel, Weeks
-from salescast.container.algorithms.direct.training import make_batch, train, trainable
+from salescast.container.algorithms.direct.network import Sizes, quantiles, views
+from salescast.container.algorithms.direct.training import train
 from salescast.container.records import FloatArray
+from salescast.container.weekly.batches import make_batch, trainable
+from salescast.container.weekly.inputs import Rules
+from salescast.container.weekly.levels import LEVELS, MEDIAN
+from salescast.container.weekly.panel import Panel, Weeks
 
 HELD_WEEKS = 13
 """Weeks before the cutoff that the network which tells the bands is not trained on."""

@@ -9,17 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from salescast.container.algorithms.direct.inputs import SAME_WEEK, Inputs, Rules
+from salescast.container.weekly.inputs import SAME_WEEK, Inputs, Rules
+from salescast.container.weekly.levels import LEVELS, MEDIAN
 
 Floats = npt.NDArray[np.floating[Any]]
 """float32 at work; float64 where a test compares gradients."""
 
 Weights = Mapping[str, Floats]
 
-LEVELS = np.array([0.025, *(level / 10 for level in range(1, 10)), 0.975])
-"""Levels of the quantiles that the network gives."""
-
-MEDIAN = len(LEVELS) // 2
 N_STEPS = len(LEVELS) - 1
 
 EMBEDDING_SIZE = 10

@@ -17,18 +17,17 @@ from salescast.container.algorithm import Forecast
 from salescast.container.algorithms.direct import ALGORITHM
 from salescast.container.algorithms.direct.model import (
     ARRAYS_FILE,
-    GROUPS,
     MODEL_FILE,
     DirectModel,
-    at_levels,
     by_history,
     kinds_of,
 )
-from salescast.container.algorithms.direct.network import LEVELS
 from salescast.container.checks import check_training_records
 from salescast.container.errors import NO_MODEL, ContractError
 from salescast.container.inference import InferenceConfig
 from salescast.container.records import FloatArray, Record
+from salescast.container.weekly.chain import GROUPS
+from salescast.container.weekly.levels import LEVELS, at_levels
 from salescast.quantiles import QUANTILES
 
 HORIZON = 13
@@ -249,7 +248,7 @@ def test_a_horizon_that_is_longer_than_the_history() -> None:
         horizon=104,
         steps=5,
     )
-    assert model.rules.longest_lead == 19
+    assert model.chain.rules.longest_lead == 19
     (short, *_) = trained
     record_of_none = Record(short.start, short.target, short.cat, np.empty((0, 0)), "a line")
     assert_sound(values(answers(model, [record_of_none])))

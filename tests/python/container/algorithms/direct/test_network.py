@@ -7,10 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from salescast.container.algorithms.direct.inputs import Inputs
 from salescast.container.algorithms.direct.network import (
-    LEVELS,
-    MEDIAN,
     Dropped,
     Floats,
     Sizes,
@@ -20,6 +17,8 @@ from salescast.container.algorithms.direct.network import (
     quantiles,
     views,
 )
+from salescast.container.weekly.inputs import Inputs
+from salescast.container.weekly.levels import LEVELS, MEDIAN
 
 N_CUTOFFS, N_LEADS = 5, 4
 

@@ -7,9 +7,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from salescast.container.algorithms.direct.groups import group_sales, make_groups
-from salescast.container.algorithms.direct.inputs import GATED, RAW, Inputs, Rules, make_inputs
-from salescast.container.algorithms.direct.panel import (
+from salescast.container.algorithms.direct.training import (
+    FIRST_MOMENTUM,
+    LARGEST_NORM,
+    PEAK_RATE,
+    SECOND_MOMENTUM,
+    WEIGHT_DECAY,
+    AdamW,
+    rates,
+)
+from salescast.container.records import FloatArray
+from salescast.container.weekly.batches import batches
+from salescast.container.weekly.groups import group_sales, make_groups
+from salescast.container.weekly.inputs import GATED, RAW, Inputs, Rules, make_inputs
+from salescast.container.weekly.panel import (
     BEFORE,
     SALES,
     SEASON,
@@ -18,17 +29,6 @@ from salescast.container.algorithms.direct.panel import (
     make_panel,
     make_weeks,
 )
-from salescast.container.algorithms.direct.training import (
-    FIRST_MOMENTUM,
-    LARGEST_NORM,
-    PEAK_RATE,
-    SECOND_MOMENTUM,
-    WEIGHT_DECAY,
-    AdamW,
-    batches,
-    rates,
-)
-from salescast.container.records import FloatArray
 
 from .test_forecasts import N_FEATURES, record, seasonal_series, training_records
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from salescast.container.algorithms.direct.panel import (
+from salescast.container.records import FloatArray
+from salescast.container.weekly.panel import (
     AFTER,
     BEFORE,
     IntArray,
@@ -14,7 +15,6 @@ from salescast.container.algorithms.direct.panel import (
     Weeks,
     make_weeks,
 )
-from salescast.container.records import FloatArray
 
 
 def group_sales(panel: Panel, cardinality: Sequence[int]) -> FloatArray:

@@ -1,4 +1,4 @@
-"""What the network sees of a series: numbers of its cutoff, and of each week ahead of it."""
+"""What a model is shown of a series: numbers of its cutoff, and of each week ahead of it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from salescast.container.algorithms.direct.groups import group_rows
-from salescast.container.algorithms.direct.panel import (
+from salescast.container.records import FloatArray
+from salescast.container.weekly.groups import group_rows
+from salescast.container.weekly.panel import (
     BEFORE,
     OBSERVED,
     PAIRED,
@@ -23,7 +24,6 @@ from salescast.container.algorithms.direct.panel import (
     Panel,
     Weeks,
 )
-from salescast.container.records import FloatArray
 
 SPANS = np.array([4, 8, 13, 26, 52, 104])
 """Weeks up to the cutoff over which the level, growth and gaps are told."""
