@@ -211,10 +211,11 @@ bands as (
         borrowed.run_id,
         borrowed.level,
         borrowed.lead_band,
-        sqrt(1e0 + 2e0 * coalesce(shocks.shared_part, 0e0) / coalesce(borrowed.n_independent, 1e0)) as widening,
         {% for column, _ in quantile_levels() if column != 'p50' -%}
-            measured.z_{{ column }} - measured.z_p50 as z_{{ column }}{{ ',' if not loop.last }}
-        {% endfor %}
+            measured.z_{{ column }} - measured.z_p50 as z_{{ column }},
+        {% endfor -%}
+        sqrt(1e0 + 2e0 * coalesce(shocks.shared_part, 0e0) / coalesce(borrowed.n_independent, 1e0)) as widening
+
     from borrowed
     inner join measured
         on
@@ -271,10 +272,11 @@ joined as (
     select
         totals.*,
         exponents.is_in_units,
-        bands.widening * coalesce(total_scales.error_scale, level_sums.mean_abs_error) as error_scale,
         {% for column, _ in quantile_levels() if column != 'p50' -%}
-            bands.z_{{ column }}{{ ',' if not loop.last }}
-        {% endfor %}
+            bands.z_{{ column }},
+        {% endfor -%}
+        bands.widening * coalesce(total_scales.error_scale, level_sums.mean_abs_error) as error_scale
+
     from totals
     inner join exponents on totals.run_id = exponents.run_id
     inner join bands
@@ -294,6 +296,25 @@ joined as (
 
 ),
 
+offsets as (
+
+    select
+        run_id,
+        level,
+        item_id,
+        week_end_date,
+        model_id,
+        cutoff_date,
+        horizon_weeks,
+        {% for column, level in quantile_levels() if column != 'p50' -%}
+            {{ 'least' if level < '0.5e0' else 'greatest' }}(0e0, error_scale * z_{{ column }}) as offset_{{ column }},
+        {% endfor -%}
+        is_in_units
+
+    from joined
+
+),
+
 -- The series of slow sellers say little of their total: there its own errors are all.
 final as (
 
@@ -305,12 +326,12 @@ final as (
         model_id,
         cutoff_date,
         horizon_weeks,
-        case when is_in_units then 1e0 else 0.5e0 end as learned_share,
-        {% for column, quantile in quantile_levels() if column != 'p50' -%}
-            {%- set offset = ('least' if quantile < '0.5e0' else 'greatest') ~ '(0e0, error_scale * z_' ~ column ~ ')' -%}
-            {{ round_significant(offset) }} as offset_{{ column }}{{ ',' if not loop.last }}
-        {% endfor %}
-    from joined
+        {% for column, _ in quantile_levels() if column != 'p50' -%}
+            {{ round_significant('offset_' ~ column) }} as offset_{{ column }},
+        {% endfor -%}
+        case when is_in_units then 1e0 else 0.5e0 end as learned_share
+
+    from offsets
 
 )
 

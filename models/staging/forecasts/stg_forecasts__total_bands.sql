@@ -21,10 +21,11 @@ final as (
         total_bands.item_id,
         total_bands.week_end_date,
         total_bands.horizon_weeks,
-        total_bands.learned_share,
         {% for column, _ in quantile_levels() if column != 'p50' -%}
-            total_bands.offset_{{ column }}{{ ',' if not loop.last }}
-        {% endfor %}
+            total_bands.offset_{{ column }},
+        {% endfor -%}
+        total_bands.learned_share
+
     from total_bands
     inner join runs on total_bands.run_id = runs.run_id
 
