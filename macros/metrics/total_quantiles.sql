@@ -1,11 +1,14 @@
 {#
-    Aggregates that the quantiles of a total are made of: how far each quantile of a series lies beyond its mean.
+    Aggregates that the quantiles of a total are made of: how far each quantile of a series lies beyond its mean, how many
+    series are not forecast as 0, and the size of them all.
 
     relation: of the quantile columns and the mean of the series, if one is named.
 #}
 {% macro total_quantile_sums(relation=none) -%}
     {%- set prefix = relation ~ '.' if relation else '' -%}
     sum({{ prefix }}p50) as sum_p50,
+    count(case when {{ prefix }}mean <> 0e0 or {{ prefix }}p95 <> 0e0 then 1 end) as n_selling,
+    sum(abs({{ prefix }}mean)) as sum_size,
     {% for column, quantile in quantile_levels() if column != 'p50' -%}
         {%- set width = prefix ~ 'mean - ' ~ prefix ~ column if quantile < '0.5e0' else prefix ~ column ~ ' - ' ~ prefix ~ 'mean' -%}
         sum({{ prefix }}{{ column }}) as sum_{{ column }},
@@ -42,7 +45,7 @@
                 -- The engines differ in the greatest of a null.
                 when {{ mean }} is not null and sum_p05 is not null and sum_{{ column }} is not null
                     then greatest(
-                        least(0e0, sum_p05),
+                        least(0e0, sum_p05, {{ mean }}),
                         {{ mean }} + coalesce({{ learned_share }} * {{ mean }} * offset_{{ column }}, 0e0)
                         + (1e0 - coalesce({{ learned_share }}, 0e0)) * {{ width }}
                     )
@@ -59,12 +62,21 @@
 {#
     What a total's band has of the total's own past, by the columns of stg_forecasts__total_bands.
 
+    Where one series is left of it, or returns take most of it, the total is not what it was: its width is that of its
+    series.
+
     bands: the relation.
-    mean: a total that is not forecast above 0 has no part of it.
+    totals: the relation of the totals, with mean and the sums of total_quantile_sums.
     condition: further one for it to count.
 #}
-{% macro learned_columns(bands, mean, condition='true') -%}
-    case when {{ mean }} > 0e0 and {{ condition }} then {{ bands }}.learned_share end as learned_share,
+{% macro learned_columns(bands, totals, condition='true') -%}
+    case
+        when
+            {{ totals }}.n_selling > 1
+            and 2e0 * {{ totals }}.mean > {{ totals }}.sum_size
+            and {{ condition }}
+            then {{ bands }}.learned_share
+    end as learned_share,
     {% for column, _ in quantile_levels() if column != 'p50' -%}
         {{ bands }}.offset_{{ column }}{{ ',' if not loop.last }}
     {% endfor -%}

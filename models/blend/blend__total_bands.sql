@@ -164,19 +164,7 @@ shocks as (
 
 lengths as (
 
-    select distinct
-        members.run_id,
-        lead_bands.lead_band,
-        least(lead_bands.last_week, members.prediction_length) - lead_bands.first_week + 1 as n_weeks
-
-    from members
-    inner join (
-        values
-        {% for _, first, last in lead_bands() -%}
-            ({{ loop.index }}, {{ first }}, {{ last or var('max_horizon_weeks') }}){{ ',' if not loop.last }}
-        {% endfor %}
-    ) as lead_bands (lead_band, first_week, last_week)
-        on members.prediction_length >= lead_bands.first_week
+    {{ band_lengths('members') }}
 
 ),
 
@@ -229,41 +217,44 @@ bands as (
 
 ),
 
-places as (
+located as (
 
-    select distinct
+    select
         forecasts.run_id,
         forecasts.model_id,
         forecasts.cutoff_date,
         forecasts.week_end_date,
         forecasts.horizon_weeks,
-        levels.store_id,
-        levels.department_id
+        forecasts.mean,
+        total_levels.level,
+        {{ aggregate_item_id(
+            store_at_level('total_levels.level', 'levels.store_id'),
+            department_at_level('total_levels.level', 'levels.department_id')
+        ) }} as item_id
 
     from forecasts
     inner join levels
         on
             forecasts.cutoff_date = levels.cutoff_date
             and forecasts.item_id = levels.item_id
+    cross join total_levels
 
 ),
 
 totals as (
 
-    select distinct
-        places.run_id,
-        places.model_id,
-        places.cutoff_date,
-        places.week_end_date,
-        places.horizon_weeks,
-        total_levels.level,
-        {{ aggregate_item_id(
-            store_at_level('total_levels.level', 'places.store_id'),
-            department_at_level('total_levels.level', 'places.department_id')
-        ) }} as item_id
+    select
+        run_id,
+        model_id,
+        cutoff_date,
+        week_end_date,
+        horizon_weeks,
+        level,
+        item_id,
+        cast(sum({{ exact('mean') }}) as double) as mean
 
-    from places
-    cross join total_levels
+    from located
+    group by 1, 2, 3, 4, 5, 6, 7
 
 ),
 
@@ -275,7 +266,9 @@ joined as (
         {% for column, _ in quantile_levels() if column != 'p50' -%}
             bands.z_{{ column }},
         {% endfor -%}
-        bands.widening * coalesce(total_scales.error_scale, level_sums.mean_abs_error) as error_scale
+        bands.widening
+        * coalesce(total_scales.error_scale, level_sums.mean_abs_error)
+        * power(totals.mean, exponents.exponent - 1e0) as error_scale
 
     from totals
     inner join exponents on totals.run_id = exponents.run_id
@@ -293,6 +286,7 @@ joined as (
             totals.run_id = total_scales.run_id
             and totals.level = total_scales.level
             and totals.item_id = total_scales.item_id
+    where totals.mean > 0e0
 
 ),
 

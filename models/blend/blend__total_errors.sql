@@ -12,6 +12,12 @@ corrections as (
 
 ),
 
+exponents as (
+
+    select * from {{ ref('blend__exponents') }}
+
+),
+
 total_levels as (
 
     {{ aggregate_levels() }}
@@ -46,24 +52,44 @@ summed as (
         week_end_date,
         lead_band,
         cast(sum({{ exact('actual') }}) as double) as actual,
-        cast(sum({{ exact('mean') }}) as double) as mean
+        cast(sum({{ exact('mean') }}) as double) as mean,
+        cast(sum({{ exact('abs(mean)') }}) as double) as sum_size,
+        count(*) as n_items
 
     from located
     group by 1, 2, 3, 4, 5, 6
 
 ),
 
-corrected as (
+-- A week in which most series of a total are missing says nothing of it, nor does one whose returns take most of it.
+whole as (
 
     select
         summed.*,
-        summed.mean * exp(coalesce(corrections.log_correction, 0e0)) as corrected_mean
+        max(summed.n_items) over (
+            partition by summed.run_id, summed.vintage_cutoff_date, summed.level, summed.item_id
+        ) as most_items
 
     from summed
+
+),
+
+corrected as (
+
+    select
+        whole.*,
+        exponents.exponent,
+        whole.mean * exp(coalesce(corrections.log_correction, 0e0)) as corrected_mean
+
+    from whole
+    inner join exponents on whole.run_id = exponents.run_id
     left join corrections
         on
-            summed.run_id = corrections.run_id
-            and summed.lead_band = corrections.lead_band
+            whole.run_id = corrections.run_id
+            and whole.lead_band = corrections.lead_band
+    where
+        2 * whole.n_items >= whole.most_items
+        and 2e0 * whole.mean > whole.sum_size
 
 ),
 
@@ -76,10 +102,9 @@ relative as (
         item_id,
         week_end_date,
         lead_band,
-        round((actual - corrected_mean) / corrected_mean, 9) + 0e0 as relative_error
+        round((actual - corrected_mean) / power(corrected_mean, exponent), 9) + 0e0 as relative_error
 
     from corrected
-    where corrected_mean > 0e0
 
 ),
 

@@ -52,6 +52,17 @@ fallback_items as (
     from {{ ref('stg_forecasts__fallback_items') }}
     group by 1
 
+),
+
+total_bands as (
+
+    select
+        run_id,
+        count(*) as n_rows
+
+    from {{ ref('stg_forecasts__total_bands') }}
+    group by 1
+
 )
 
 select
@@ -64,11 +75,14 @@ select
     runs.rows_digest,
     counted.rows_digest as rows_digest_found,
     runs.n_fallback_items,
-    fallback_items.n_items as n_fallback_items_found
+    fallback_items.n_items as n_fallback_items_found,
+    runs.n_total_bands,
+    total_bands.n_rows as n_total_bands_found
 
 from runs
 left join counted on runs.run_id = counted.run_id
 left join fallback_items on runs.run_id = fallback_items.run_id
+left join total_bands on runs.run_id = total_bands.run_id
 where
     counted.n_rows is distinct from runs.n_rows
     or counted.n_items is distinct from runs.n_items
@@ -81,5 +95,6 @@ where
     or counted.last_horizon <> runs.prediction_length
     or counted.n_misdated > 0
     or counted.rows_digest <> runs.rows_digest
+    or coalesce(total_bands.n_rows, 0) <> runs.n_total_bands
     -- Runs of earlier versions, without a digest, may have no list of these.
     or (runs.rows_digest is not null and coalesce(fallback_items.n_items, 0) <> runs.n_fallback_items)

@@ -103,7 +103,7 @@ banded as (
 
     select
         named.*,
-        {{ learned_columns('total_bands', 'named.mean') }}
+        {{ learned_columns('total_bands', 'named') }}
 
     from named
     left join total_bands

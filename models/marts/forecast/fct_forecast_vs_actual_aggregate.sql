@@ -88,6 +88,7 @@ located as (
         compared.week_weight,
         compared.inputs_digest,
         compared.actual,
+        abs(compared.mean) as size_forecast,
         case when compared.actual is not null then compared.mean end as mean,
         {% for column, _ in quantile_levels() -%}
             case when compared.actual is not null then compared.{{ column }} end as {{ column }},
@@ -122,6 +123,7 @@ summed as (
         inputs_digest,
         count(*) as n_items_forecast,
         count(actual) as n_items,
+        sum(size_forecast) as sum_size_forecast,
         sum(mean) as mean,
         {{ total_quantile_sums() }},
         sum(actual) as actual,
@@ -150,7 +152,7 @@ banded as (
 
     select
         named.*,
-        {{ learned_columns('total_bands', 'named.mean', '2 * named.n_items >= named.n_items_forecast') }}
+        {{ learned_columns('total_bands', 'named', '2e0 * named.sum_size >= named.sum_size_forecast') }}
 
     from named
     left join total_bands

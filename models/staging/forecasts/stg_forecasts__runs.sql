@@ -27,7 +27,8 @@ final as (
         n_rows,
         landed_at,
         rows_digest,
-        newest_week_end_date
+        newest_week_end_date,
+        n_total_bands
 
     from runs
 

@@ -116,6 +116,7 @@ LAKE_SCHEMAS: dict[str, dict[str, str]] = {
         "landed_at": "timestamp",
         "rows_digest": "bigint",
         "newest_week_end_date": "date",
+        "n_total_bands": "bigint",
         "schema_version": "integer",
     },
     "run_members": {

@@ -83,6 +83,8 @@ def _predict(context: Context, run: RunRecord) -> str:
             "run --resume`. Where two batches with blends have begun since, start a new one: "
             "`salescast run`.",
         )
+    # Nothing is written where there are none; a build before this one may have had some.
+    context.files.total_bands.unlink(missing_ok=True)
     warehouse.export_run(_TOTAL_BANDS, run.run_id, context.files.total_bands)
     return f"{n_rows:,} rows; {detail}"
 

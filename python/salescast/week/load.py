@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -86,6 +86,7 @@ class LandedRun:
     implausible_items: tuple[str, ...] = ()
     n_closed_items: int = 0
     n_closed_weeks: int = 0
+    n_total_bands: int = 0
 
     def __str__(self) -> str:
         """One line for the step's detail."""
@@ -165,7 +166,10 @@ def land_run(
                 staged.discard()
                 raise
             staged.publish()
-        landed = _measure(connection, lake, run, fallback_list)
+        landed = replace(
+            _measure(connection, lake, run, fallback_list),
+            n_total_bands=_count_total_bands(connection, lake, run),
+        )
     finally:
         connection.close()
     if not lake.has_file("runs", run.run_id):
@@ -181,6 +185,7 @@ def land_run(
                     "n_rows": landed.n_rows,
                     "landed_at": utc_naive(datetime.now(UTC)),
                     "rows_digest": landed.rows_digest,
+                    "n_total_bands": landed.n_total_bands,
                 }
             ],
             name=run.run_id,
@@ -308,6 +313,15 @@ def _land_total_bands(
     """
     parameters = {"bands": file_pattern(bands)}
     lake.append_query(connection, "total_bands", query, parameters, name=run.run_id)
+
+
+def _count_total_bands(connection: duckdb.DuckDBPyConnection, lake: Lake, run: RunRecord) -> int:
+    if not lake.has_file("total_bands", run.run_id):
+        return 0
+    landed = file_pattern(lake.file("total_bands", run.run_id))
+    row = connection.execute("select count(*) from read_parquet(?)", [landed]).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def _stage(

@@ -188,11 +188,14 @@ def learned(
     totals = wide[["cutoff_date", "item_id", "week_end_date"]].droplevel(1, axis=1)
     totals["actual"], totals["band"] = actual, band
     totals["mean"] = mean.to_numpy() * np.exp([corrections[each] for each in band])
+    totals.attrs["exponent"] = float(exponent)
     return pd.DataFrame(rows, columns=["item_id", "lead", *QUANTILES, "mean"]), totals
 
 
 def learned_offsets(errors: pd.DataFrame, name: str) -> dict[tuple[str, int], np.ndarray]:
     """How far quantiles of the totals of a level lie from the mean, by total and lead band.
+
+    In units of the mean to the exponent.
 
     Args:
         errors: Of the series in the vintages: cutoff_date, item_id, week_end_date, band, actual,
@@ -202,7 +205,7 @@ def learned_offsets(errors: pd.DataFrame, name: str) -> dict[tuple[str, int], np
     items = errors.item_id.map(lambda item: name.format(*item.split(":")))
     keys = ["cutoff_date", "week_end_date", "band"]
     sums = errors.groupby([items, *keys])[["actual", "mean"]].sum().reset_index()
-    relative = (sums.actual - sums["mean"]) / sums["mean"]
+    relative = (sums.actual - sums["mean"]) / sums["mean"] ** errors.attrs["exponent"]
     median = np.sort(np.abs(relative))[math.ceil(len(relative) / 2) - 1]
     sums["e"] = np.clip(relative, -12 * median, 12 * median)
     of_item = sums.e.abs().groupby(sums.item_id)
@@ -287,7 +290,8 @@ def test_a_total_is_as_wide_as_what_its_series_share_and_it_has_missed_by(
                 half = math.sqrt(shared * width.sum() ** 2 + (1 - shared) * (width**2).sum())
                 half = 0 if quantile == "p50" else sign * half
                 if of_blend:
-                    half = 0.5 * half + 0.5 * mean * offsets[item, band][n]
+                    size = mean ** by_numpy[1].attrs["exponent"]
+                    half = 0.5 * half + 0.5 * size * offsets[item, band][n]
                 expected = max(0, mean + half)
                 assert total[quantile] == pytest.approx(expected, rel=2e-5), (level, item, quantile)
             n_checked += 1

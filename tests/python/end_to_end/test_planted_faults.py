@@ -408,10 +408,17 @@ def test_rows_without_a_record_are_told_unless_they_landed_again(
     assert copy.read_lake("raw_loads", hurt_lake.scan_sql("raw_loads")) == told
 
 
-def test_a_lake_of_before_there_were_digests_passes(copy: Copy, hurt_lake: Lake) -> None:
+def test_lost_bands_of_totals_are_told(copy: Copy, hurt_lake: Lake) -> None:
+    rows = f"select * replace (5 as n_total_bands) from ({hurt_lake.scan_sql('runs')})"
+    assert copy.read_lake("runs", rows) == ["assert_landed_runs_are_whole"]
+
+
+def test_a_lake_of_earlier_versions_passes(copy: Copy, hurt_lake: Lake) -> None:
+    later = {"rows_digest", "n_total_bands"}
     for table in ("raw_loads", "runs"):
         for file in hurt_lake.files(table):
-            pq.write_table(pq.read_table(file).drop_columns("rows_digest"), file)
+            rows = pq.read_table(file)
+            pq.write_table(rows.drop_columns(later & set(rows.column_names)), file)
         assert copy.read_lake(table, hurt_lake.scan_sql(table)) == []
 
 

@@ -22,6 +22,7 @@ NUMBERS = (0.0, -0.0, 0.1, 1e-300, 12345.6, 1e15, -3.5)
 CHECKED = (
     *("assert_lake_files_are_as_landed", "assert_lake_rows_have_a_record"),
     *("stg_forecasts__runs", "stg_forecasts__forecasts", "stg_forecasts__fallback_items"),
+    "stg_forecasts__total_bands",
     *("stg_forecasts__withdrawals", "stg_forecasts__checked_runs"),
 )
 # It reads marts, which are not built here.
