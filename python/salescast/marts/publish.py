@@ -12,6 +12,7 @@ import duckdb
 
 from salescast.errors import RunError
 from salescast.files import whole_file
+from salescast.marts.taken_over import TakenOver
 from salescast.sql_text import file_pattern, quoted_name, quoted_text
 
 STORAGE_VERSION = "v1.0.0"
@@ -20,12 +21,23 @@ STORAGE_VERSION = "v1.0.0"
 
 @dataclass(frozen=True)
 class UnloadedTable:
-    """A table as Parquet files, none if it is empty; `columns` have Glue's types."""
+    """A table as Parquet files, none if it is empty; `columns` have Glue's types.
+
+    Attributes:
+        schema: Its schema.
+        name: Its name.
+        columns: The columns of the copy.
+        paths: Rows that were read.
+        taken_over: Rows that the file before it has; None if all rows were read.
+        origin: What the rows are a copy of, which the table is marked with.
+    """
 
     schema: str
     name: str
     columns: Mapping[str, str]
     paths: Sequence[Path]
+    taken_over: TakenOver | None = None
+    origin: str | None = None
 
 
 def publish_marts(
@@ -117,6 +129,10 @@ def publish_files(tables: Sequence[UnloadedTable], marts: Path, *, config: dict[
                     "from read_parquet(?, hive_partitioning = false)",
                     [[file_pattern(path) for path in table.paths]],
                 )
+            if table.taken_over:
+                table.taken_over.insert(connection, relation)
+            if table.origin:
+                connection.execute(f"comment on table {relation} is {quoted_text(table.origin)}")
 
 
 @contextmanager

@@ -59,9 +59,11 @@ REPORT_COLUMNS: dict[str, tuple[str, ...]] = {
         "abs_error",
         "abs_actual",
         "naive_abs_error",
+        "inputs_digest",
     ),
 }
-"""What they read of tables that grow with each forecast; of all others they may read everything."""
+"""What they read of tables that grow with each forecast, and the digest that stands for the rows of
+a run and week; of all others they may read everything."""
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from salescast.lake import open_lake
 from salescast.lake.trained_models import Encoding
 from salescast.marts.publish import UnloadedTable, publish_files
 from salescast.marts.reader import REPORT_COLUMNS, REPORT_TABLES
+from salescast.marts.taken_over import find_taken_over, stamps_query
 from salescast.s3 import Prefix, open_prefix
 from salescast.settings import Settings
 from salescast.sql_text import file_pattern, quoted_name, quoted_text
@@ -273,28 +274,13 @@ class AthenaWarehouse:
         """Copy what the report reads into `home/marts.duckdb`; returns its path.
 
         Everybody else reads the marts and reports on Athena, where they are as soon as they are
-        built.
+        built. Of tables that grow with each forecast only what has changed is read.
         """
         settings = self._settings
         tables = [(layer, name) for layer, names in REPORT_TABLES.items() for name in names]
-        with ExitStack() as stack, ThreadPoolExecutor(settings.athena_threads) as pool:
-
-            def fetch(table: tuple[str, str]) -> UnloadedTable:
-                layer, name = table
-                self._progress(f"publish: {name}")
-                types = self._column_types(layer, name)
-                read = REPORT_COLUMNS.get(name, tuple(types))
-                types = {column: kind for column, kind in types.items() if column in read}
-                columns = ", ".join(map(quoted_name, types)) or "*"
-                paths = stack.enter_context(
-                    self._unloaded_files(
-                        f"select {columns} from {self._table(layer, name)}", "PARQUET"
-                    )
-                )
-                return UnloadedTable(f"{settings.schema_prefix}_{layer}", name, types, paths)
-
-            unloaded = list(pool.map(fetch, tables))
-            publish_files(unloaded, settings.marts_file, config=settings.duckdb_config)
+        with ExitStack() as files, ThreadPoolExecutor(settings.athena_threads) as pool:
+            copied = list(pool.map(lambda table: self._copied_table(files, *table), tables))
+            publish_files(copied, settings.marts_file, config=settings.duckdb_config)
         return settings.marts_file
 
     def spent(self) -> Spent | None:
@@ -357,6 +343,38 @@ class AthenaWarehouse:
     def _unload(self, query: str, form: str) -> Prefix:
         temp = self._prefix(self._settings.temp_uri).below("unload")
         return self._athena.unload(query, temp, form=form)
+
+    def _copied_table(self, files: ExitStack, layer: str, name: str) -> UnloadedTable:
+        """A table's rows as files that are there as long as `files`."""
+        self._progress(f"publish: {name}")
+        schema, table = f"{self._settings.schema_prefix}_{layer}", self._table(layer, name)
+        types = self._column_types(layer, name)
+
+        def unloaded(query: str) -> list[Path]:
+            return files.enter_context(self._unloaded_files(query, "PARQUET"))
+
+        if name not in REPORT_COLUMNS:
+            return UnloadedTable(schema, name, types, unloaded(f"select * from {table}"))
+        types = {column: types[column] for column in REPORT_COLUMNS[name]}
+        rows = f"select {', '.join(map(quoted_name, types))} from {table}"
+        # A table that was made anew has another place.
+        origin = f"Copied from {(self._storage(layer, name) or {}).get('Location')}"
+        taken_over = find_taken_over(
+            self._settings.marts_file,
+            schema,
+            name,
+            columns=types,
+            origin=origin,
+            stamps=unloaded(stamps_query(table)),
+            config=self._settings.duckdb_config,
+        )
+        if taken_over is None:
+            paths = unloaded(rows)
+        elif taken_over.condition is None:
+            paths = []
+        else:
+            paths = unloaded(f"{rows} where {taken_over.condition}")
+        return UnloadedTable(schema, name, types, paths, taken_over, origin)
 
     @contextmanager
     def _unloaded_files(self, query: str, form: str) -> Iterator[list[Path]]:
