@@ -1,26 +1,38 @@
+{% set shown = ref('rpt_shown_run') -%}
+{% set charted_runs -%}
+    select shown.run_id from {{ shown }} as shown
+    union distinct
+    select shown.naive_run_id from {{ shown }} as shown
+    where shown.naive_run_id is not null
+{%- endset -%}
+{% set is_charted = is_of_runs(charted_runs, [shown]) -%}
+{% set is_shown = is_of_runs('select shown.run_id from ' ~ shown ~ ' as shown', [shown]) -%}
 with
 
-runs as (
+shown_run as (
 
-    select * from {{ ref('dim_forecast_run') }}
+    select * from {{ shown }}
 
 ),
 
 all_forecasts as (
 
     select * from {{ ref('fct_forecast') }}
+    where {{ is_charted }}
 
 ),
 
 all_forecast_aggregates as (
 
     select * from {{ ref('fct_forecast_aggregate') }}
+    where {{ is_charted }}
 
 ),
 
-all_compared_aggregates as (
+compared_aggregates as (
 
     select * from {{ ref('fct_forecast_vs_actual_aggregate') }}
+    where {{ is_shown }}
 
 ),
 
@@ -33,83 +45,6 @@ weekly_sales as (
 sales_aggregates as (
 
     select * from {{ ref('fct_weekly_sales_aggregate') }}
-
-),
-
-reigns as (
-
-    select * from {{ ref('stg_forecasts__reigns') }}
-
-),
-
-weeks as (
-
-    select * from {{ ref('dim_week') }}
-
-),
-
-newest_week as (
-
-    select max(week_end_date) as week_end_date from weeks
-    where is_complete
-
-),
-
-champion as (
-
-    select model_id from reigns
-    where is_champion
-
-),
-
--- The champion is shown as long as it forecasts weeks ahead; a shorter rerun never cuts the chart.
-ranked_runs as (
-
-    select
-        runs.run_id,
-        runs.batch_id,
-        runs.model_id,
-        runs.cutoff_date,
-        row_number() over (
-            order by
-                case
-                    when
-                        runs.model_id = champion.model_id
-                        and {{ add_weeks('runs.cutoff_date', 'runs.prediction_length') }} > newest_week.week_end_date
-                        then 0
-                    else 1
-                end,
-                runs.cutoff_date desc,
-                case when runs.model_id = champion.model_id then 0 else 1 end,
-                case when runs.kind = 'live' then 0 else 1 end,
-                runs.prediction_length desc,
-                runs.landed_at desc,
-                runs.run_id desc
-        ) as shown_rank
-
-    from runs
-    cross join champion
-    cross join newest_week
-    where runs.withdrawn_at is null and runs.kind in ('live', 'hindsight')
-
-),
-
-shown_run as (
-
-    select * from ranked_runs
-    where shown_rank = 1
-
-),
-
-naive_run as (
-
-    select max(runs.run_id) as run_id
-    from runs
-    inner join shown_run
-        on
-            runs.batch_id = shown_run.batch_id
-            and runs.cutoff_date = shown_run.cutoff_date
-    where runs.model_id = 'snaive_52'
 
 ),
 
@@ -158,56 +93,37 @@ actuals as (
 
 ),
 
-charted_runs as (
-
-    select run_id from shown_run
-    union
-    select run_id from naive_run
-    where run_id is not null
-
-),
-
 forecasts as (
 
     select
         'store-department' as level,
-        all_forecasts.run_id,
-        all_forecasts.item_id,
-        all_forecasts.store_id,
-        all_forecasts.department_id,
-        all_forecasts.week_end_date,
-        all_forecasts.horizon_weeks,
-        all_forecasts.mean,
-        all_forecasts.p10,
-        all_forecasts.p50,
-        all_forecasts.p90
+        run_id,
+        item_id,
+        store_id,
+        department_id,
+        week_end_date,
+        horizon_weeks,
+        mean,
+        p10,
+        p50,
+        p90
 
     from all_forecasts
-    inner join charted_runs on all_forecasts.run_id = charted_runs.run_id
     union all
     select
-        all_forecast_aggregates.level,
-        all_forecast_aggregates.run_id,
-        all_forecast_aggregates.item_id,
-        all_forecast_aggregates.store_id,
-        all_forecast_aggregates.department_id,
-        all_forecast_aggregates.week_end_date,
-        all_forecast_aggregates.horizon_weeks,
-        all_forecast_aggregates.mean,
-        all_forecast_aggregates.p10,
-        all_forecast_aggregates.p50,
-        all_forecast_aggregates.p90
+        level,
+        run_id,
+        item_id,
+        store_id,
+        department_id,
+        week_end_date,
+        horizon_weeks,
+        mean,
+        p10,
+        p50,
+        p90
 
     from all_forecast_aggregates
-    inner join charted_runs on all_forecast_aggregates.run_id = charted_runs.run_id
-
-),
-
-compared_aggregates as (
-
-    select all_compared_aggregates.*
-    from all_compared_aggregates
-    inner join shown_run on all_compared_aggregates.run_id = shown_run.run_id
 
 ),
 
@@ -240,10 +156,9 @@ forecast_rows as (
 
     from forecasts
     inner join shown_run on forecasts.run_id = shown_run.run_id
-    cross join naive_run
     left join forecasts as naive
         on
-            naive_run.run_id = naive.run_id
+            shown_run.naive_run_id = naive.run_id
             and forecasts.level = naive.level
             and forecasts.item_id = naive.item_id
             and forecasts.week_end_date = naive.week_end_date

@@ -74,6 +74,7 @@ FACTS = {
 }
 REPORTS = {
     "rpt_forecast_latest": "level, item_id, week_end_date, is_forecast",
+    "rpt_shown_run": "run_id",
     "rpt_forecast_accuracy": "kind, model_id, cutoff_date, level, horizon_band",
     "rpt_error_histogram": "kind, model_id, cutoff_date, error_bin",
     "rpt_rejected_rows": "table_name, reason",
