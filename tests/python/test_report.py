@@ -33,7 +33,8 @@ create table {s}_marts.fct_forecast_vs_actual (run_id varchar, item_id varchar, 
     model_id varchar, cutoff_date date, horizon_weeks integer, mean double, p10 double, p50 double,
     p90 double, actual double, abs_error double, squared_error double, abs_actual double,
     week_weight double, pinball_loss_p10 double, pinball_loss_p50 double, pinball_loss_p90 double,
-    n_inside_p10_p90 integer, naive_abs_error double, store_id varchar);
+    n_inside_p10_p90 integer, naive_abs_error double, store_id varchar,
+    inputs_digest bigint);
 create table {s}_marts.dim_week (week_end_date date, year_number integer, week_of_year integer,
     is_holiday_week boolean, week_weight double, events varchar);
 create table {s}_marts.dim_series (item_id varchar, store_id varchar, department_id varchar,
