@@ -355,7 +355,7 @@ class AthenaWarehouse:
 
         if name not in REPORT_COLUMNS:
             return UnloadedTable(schema, name, types, unloaded(f"select * from {table}"))
-        types = {column: types[column] for column in REPORT_COLUMNS[name]}
+        types = {column: types[column] for column in REPORT_COLUMNS[name] if column in types}
         rows = f"select {', '.join(map(quoted_name, types))} from {table}"
         # A table that was made anew has another place.
         origin = f"Copied from {(self._storage(layer, name) or {}).get('Location')}"

@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from salescast.errors import RunError
+from salescast.marts.reader import REPORT_COLUMNS
 from salescast.settings import load_settings
 from salescast.warehouse import open_warehouse
 from support.shop import FIRST_WEEK, N_SERIES, Reader, Shop, differences
@@ -213,3 +215,40 @@ def test_older_sales_and_a_past_cutoff_come_in_after_a_failed_build(
     # What the build that failed did not come to is made good.
     assert failed_build.n_stale > 0
     assert n_stale(shop.athena) == 0
+
+
+def published_faults(shop: Shop) -> list[str]:
+    """What the published copy of the comparison has and Athena has not, and the other way."""
+    columns = ", ".join(REPORT_COLUMNS["fct_forecast_vs_actual"])
+    files = [str(path) for path in shop.athena.unload(f"select {columns} from {COMPARED}")]
+    with duckdb.connect(str(shop.athena.folder / "marts.duckdb"), read_only=True) as connection:
+        copy, read = f"select {columns} from {COMPARED}", f"select {columns} from read_parquet(?)"
+        rows = connection.execute(
+            f"({copy} except all {read}) union all ({read} except all {copy})", [files, files]
+        ).fetchall()
+    return [str(row) for row in rows]
+
+
+def copied_rows(shop: Shop) -> list[str]:
+    """Conditions of the statements by which a build that is run now copies the comparison."""
+    client = shop.athena.client("athena")
+    before = set(client.list_query_executions(MaxResults=50)["QueryExecutionIds"])
+    shop.command("build")
+    newest = client.list_query_executions(MaxResults=50)["QueryExecutionIds"]
+    given = client.batch_get_query_execution(
+        QueryExecutionIds=[each for each in newest if each not in before]
+    )
+    texts = [each["Query"] for each in given["QueryExecutions"]]
+    copied = [text for text in texts if "naive_abs_error" in text and text.startswith("unload ")]
+    return [text.partition(" where ")[2] for text in copied]
+
+
+def test_the_published_copy_reads_what_changed_and_holds_all(shop: Shop) -> None:
+    shop.build_if_behind()
+    assert published_faults(shop) == []
+    assert copied_rows(shop) == []
+    shop.land_weeks(1, restate=True)
+    (condition,) = copied_rows(shop)
+    assert "run_id in ('" in condition
+    assert "week_end_date in (date '" in condition
+    assert published_faults(shop) == []
