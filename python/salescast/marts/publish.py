@@ -12,7 +12,7 @@ import duckdb
 
 from salescast.errors import RunError
 from salescast.files import whole_file
-from salescast.marts.taken_over import TakenOver
+from salescast.marts.taken_over import stamps_query
 from salescast.sql_text import file_pattern, quoted_name, quoted_text
 
 STORAGE_VERSION = "v1.0.0"
@@ -27,8 +27,9 @@ class UnloadedTable:
         schema: Its schema.
         name: Its name.
         columns: The columns of the copy.
-        paths: Rows that were read.
-        taken_over: Rows that the file before it has; None if all rows were read.
+        paths: Its rows.
+        stamps: The answer to `stamps_query`, which the rows have to agree with; none if all rows
+            come of one statement.
         origin: What the rows are a copy of, which the table is marked with.
     """
 
@@ -36,7 +37,7 @@ class UnloadedTable:
     name: str
     columns: Mapping[str, str]
     paths: Sequence[Path]
-    taken_over: TakenOver | None = None
+    stamps: Sequence[Path] = ()
     origin: str | None = None
 
 
@@ -113,6 +114,9 @@ def publish_files(tables: Sequence[UnloadedTable], marts: Path, *, config: dict[
         tables: The tables.
         marts: The DuckDB file to replace.
         config: DuckDB's settings (memory_limit, threads, temp_directory).
+
+    Raises:
+        RunError: A table has other rows than its stamps say.
     """
     with _new_file(marts, config) as connection:
         for table in tables:
@@ -129,10 +133,31 @@ def publish_files(tables: Sequence[UnloadedTable], marts: Path, *, config: dict[
                     "from read_parquet(?, hive_partitioning = false)",
                     [[file_pattern(path) for path in table.paths]],
                 )
-            if table.taken_over:
-                table.taken_over.insert(connection, relation)
+            if table.stamps:
+                _refuse_other_rows(connection, relation, table.stamps, marts)
             if table.origin:
                 connection.execute(f"comment on table {relation} is {quoted_text(table.origin)}")
+
+
+def _refuse_other_rows(
+    connection: duckdb.DuckDBPyConnection, relation: str, stamps: Sequence[Path], marts: Path
+) -> None:
+    differing = connection.execute(
+        f"""
+        with held as ({stamps_query(relation)}),
+        stamps as (select run_id, week_end_date, inputs_digest, n_rows from read_parquet(?))
+        select count(*) from (
+            (from held except from stamps) union all (from stamps except from held)
+        )
+        """,
+        [[file_pattern(path) for path in stamps]],
+    ).fetchone()
+    if differing != (0,):
+        raise RunError(
+            f"The copy in {relation} would not hold the rows of the warehouse.",
+            where=str(marts),
+            fix="Remove that file, then run `salescast build`: all rows are read again.",
+        )
 
 
 @contextmanager

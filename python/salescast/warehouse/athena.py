@@ -27,7 +27,7 @@ from salescast.lake import open_lake
 from salescast.lake.trained_models import Encoding
 from salescast.marts.publish import UnloadedTable, publish_files
 from salescast.marts.reader import REPORT_COLUMNS, REPORT_TABLES
-from salescast.marts.taken_over import find_taken_over, stamps_query
+from salescast.marts.taken_over import stamps_query, take_over
 from salescast.s3 import Prefix, open_prefix
 from salescast.settings import Settings
 from salescast.sql_text import file_pattern, quoted_name, quoted_text
@@ -359,30 +359,34 @@ class AthenaWarehouse:
         rows = f"select {', '.join(map(quoted_name, types))} from {table}"
         # A table that was made anew has another place.
         origin = f"Copied from {(self._storage(layer, name) or {}).get('Location')}"
-        taken_over = find_taken_over(
+        stamps = unloaded(stamps_query(table))
+        taken_over = take_over(
             self._settings.marts_file,
             schema,
             name,
             columns=types,
             origin=origin,
-            stamps=unloaded(stamps_query(table)),
+            stamps=stamps,
             config=self._settings.duckdb_config,
+            to=Path(files.enter_context(self._spill_folder())) / "taken_over.parquet",
         )
         if taken_over is None:
-            paths = unloaded(rows)
-        elif taken_over.condition is None:
-            paths = []
-        else:
-            paths = unloaded(f"{rows} where {taken_over.condition}")
-        return UnloadedTable(schema, name, types, paths, taken_over, origin)
+            return UnloadedTable(schema, name, types, unloaded(rows), stamps, origin)
+        paths = [taken_over.rows]
+        if taken_over.condition is not None:
+            paths += unloaded(f"{rows} where {taken_over.condition}")
+        return UnloadedTable(schema, name, types, paths, stamps, origin)
+
+    def _spill_folder(self) -> TemporaryDirectory[str]:
+        self._settings.spill.mkdir(parents=True, exist_ok=True)
+        return TemporaryDirectory(dir=self._settings.spill, prefix="unload-")
 
     @contextmanager
     def _unloaded_files(self, query: str, form: str) -> Iterator[list[Path]]:
         """The rows of a query as files that are there while the block runs."""
         written = self._unload(query, form)
-        self._settings.spill.mkdir(parents=True, exist_ok=True)
         try:
-            with TemporaryDirectory(dir=self._settings.spill, prefix="unload-") as folder:
+            with self._spill_folder() as folder:
                 yield written.download_all(sorted(written.sizes("")), Path(folder))
         finally:
             written.delete_all()
