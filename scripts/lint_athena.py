@@ -33,7 +33,7 @@ _NAMES = """
     date_trunc exp extract floor from_base from_big_endian_64 greatest lag last_value lead least ln
     log10 lower max max_by md5 min mod normalize nullif pi power regexp_like regexp_replace replace
     round row_number sin slice split sqrt substr sum to_hex to_ieee754_64 to_utf8 trim try_cast
-    unnest
+    unnest zip_with
 """
 FUNCTIONS = frozenset(_NAMES.split())
 """Functions of the models that Athena's engine version 3 documents; a newer Trino has more."""

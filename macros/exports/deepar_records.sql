@@ -38,6 +38,49 @@ feature_arrays as (
 
 ),
 
+shares as (
+
+    select * from {{ ref('exp_exposure_shares') }}
+
+),
+
+spine as (
+
+    select * from {{ ref('int_week__spine') }}
+
+),
+
+share_keys as (
+
+    select distinct
+        cutoff_date,
+        store_id,
+        department_id
+
+    from shares
+
+),
+
+share_arrays as (
+
+    select
+        share_keys.cutoff_date,
+        share_keys.store_id,
+        share_keys.department_id,
+        array_agg(coalesce(shares.week_share, 1e0) order by spine.week_idx) as week_shares
+
+    from share_keys
+    cross join spine
+    left join shares
+        on
+            share_keys.cutoff_date = shares.cutoff_date
+            and share_keys.store_id = shares.store_id
+            and share_keys.department_id = shares.department_id
+            and spine.week_idx = shares.week_idx
+    group by 1, 2, 3
+
+),
+
 exported as (
 
     select * from series
@@ -79,7 +122,15 @@ final as (
         exported.item_id,
         exported.cutoff_date,
         cast(exported.first_week_end_date as varchar) || ' 00:00:00' as series_start,
-        {{ array_part('target_arrays.target', '1', 'exported.n_weeks') }} as target,
+        -- Sales as of a whole week; what is forecast of it is multiplied again where it lands.
+        case
+            when share_arrays.store_id is null
+                then {{ array_part('target_arrays.target', '1', 'exported.n_weeks') }}
+            else {{ array_divided(
+                array_part('target_arrays.target', '1', 'exported.n_weeks'),
+                array_part('share_arrays.week_shares', 'exported.first_week_idx + 1', 'exported.n_weeks')
+            ) }}
+        end as target,
         array[exported.store_code, exported.department_code] as cat,
         case
             when department_features.item_id is not null then 'item ' || exported.item_id
@@ -95,6 +146,11 @@ final as (
 
     from exported
     inner join target_arrays on exported.item_id = target_arrays.item_id
+    left join share_arrays
+        on
+            exported.cutoff_date = share_arrays.cutoff_date
+            and exported.store_id = share_arrays.store_id
+            and share_arrays.department_id in ('', exported.department_id)
     left join store_features
         on
             exported.cutoff_date = store_features.cutoff_date

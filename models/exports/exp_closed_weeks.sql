@@ -15,15 +15,21 @@ statements as (
 
 ),
 
+shares_ahead as (
+
+    select * from {{ ref('exp_shares_ahead') }}
+
+),
+
 spine as (
 
     select * from {{ ref('int_week__spine') }}
 
 ),
 
-final as (
+closed as (
 
-    select distinct
+    select
         series.cutoff_date,
         series.item_id,
         cast(spine.week_idx - series.cutoff_week_idx as integer) as horizon_weeks
@@ -38,6 +44,27 @@ final as (
             series.cutoff_week_idx < spine.week_idx
             and series.cutoff_week_idx + series.horizon_weeks >= spine.week_idx
     where {{ is_closed_week('spine.week_end_date', 'statements.opened_on', 'statements.closed_on') }}
+
+    union all
+    select
+        cutoff_date,
+        item_id,
+        horizon_weeks
+
+    from shares_ahead
+    where week_share = 0e0
+
+),
+
+-- More than one may say so.
+final as (
+
+    select distinct
+        cutoff_date,
+        item_id,
+        horizon_weeks
+
+    from closed
 
 )
 

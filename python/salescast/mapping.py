@@ -117,6 +117,15 @@ class RelatedSeries(_Strict):
     known_future: StrictBool = False
     weekly_aggregation: Literal["sum", "mean", "min", "max", "last"] = "mean"
     fill: Literal["none", "forward", "zero"] = "none"
+    exposure: StrictBool | None = None
+
+    @model_validator(mode="after")
+    def _exposure_is_known_ahead(self) -> RelatedSeries:
+        if self.exposure and not self.known_future:
+            raise ValueError("an exposure has to be known ahead: known_future: true")
+        if self.exposure and self.weekly_aggregation not in ("sum", "mean"):
+            raise ValueError("the weekly_aggregation of an exposure is sum or mean")
+        return self
 
 
 class TableMapping(_Strict):
@@ -557,6 +566,8 @@ class Mapping(_Strict):
                 "level": level,
                 "position": str(position),
             }
+            if spec.exposure is not None:
+                attributes["exposure"] = str(spec.exposure).lower()
             if self.tables.related and self.tables.related.grain:
                 attributes["grain"] = self.tables.related.grain
             rows += [("related_series", name, key, value) for key, value in attributes.items()]

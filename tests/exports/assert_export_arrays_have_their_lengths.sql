@@ -43,6 +43,19 @@ inference as (
 
 ),
 
+-- Their targets are of whole weeks: other numbers than what was sold.
+shared as (
+
+    select distinct
+        cutoff_date,
+        store_id,
+        department_id,
+        true as has_shares
+
+    from {{ ref('exp_exposure_shares') }}
+
+),
+
 features as (
 
     select
@@ -66,6 +79,11 @@ select
 from series
 left join target_arrays on series.item_id = target_arrays.item_id
 left join features on series.cutoff_date = features.cutoff_date
+left join shared
+    on
+        series.cutoff_date = shared.cutoff_date
+        and series.store_id = shared.store_id
+        and shared.department_id in ('', series.department_id)
 left join train
     on
         series.cutoff_date = train.cutoff_date
@@ -80,7 +98,10 @@ where
     or (features.n_features > 0 and inference.n_feature_weeks is distinct from series.n_weeks + series.horizon_weeks)
     or (series.treatment = 'trained' and train.n_target is distinct from series.n_weeks)
     or (series.treatment = 'inferred' and train.item_id is not null)
-    or inference.target is distinct from {{ array_part('target_arrays.target', '1', 'series.n_weeks') }}
+    or (
+        not coalesce(shared.has_shares, false)
+        and inference.target is distinct from {{ array_part('target_arrays.target', '1', 'series.n_weeks') }}
+    )
     or inference.series_start is distinct from cast(series.first_week_end_date as varchar) || ' 00:00:00'
     or (series.treatment = 'trained' and train.target is distinct from inference.target)
     or (series.treatment = 'trained' and train.series_start is distinct from inference.series_start)

@@ -200,6 +200,35 @@ def test_unknown_name_lists_the_known_ones() -> None:
         load_mapping("nowhere/own.yml", MAPPINGS)
 
 
+def related_series(**spec: Any) -> list[tuple[str, str, str, str | None]]:
+    """The settings of a mapping with one related series."""
+    content = small()
+    columns = {"store": "store", "date": "date"}
+    content["tables"]["related"] = {"file": "r.csv", "columns": columns, "series": {"open": spec}}
+    return [
+        row for row in Mapping.model_validate(content).settings_rows() if row[0] == "related_series"
+    ]
+
+
+def test_what_is_said_of_exposure_is_landed() -> None:
+    for word in (True, False):
+        spec = {"known_future": True, "weekly_aggregation": "sum", "exposure": word}
+        assert ("related_series", "open", "exposure", str(word).lower()) in related_series(**spec)
+    assert not [row for row in related_series(known_future=True) if row[2] == "exposure"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({}, "has to be known ahead"),
+        ({"known_future": True, "weekly_aggregation": "max"}, "is sum or mean"),
+    ],
+)
+def test_an_exposure_that_cannot_be_one_is_refused(spec: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        related_series(exposure=True, **spec)
+
+
 text = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12)
 name = st.from_regex(r"[A-Za-z][A-Za-z0-9_]{0,8}", fullmatch=True)
 number = st.decimals(0, 1000, places=3)
@@ -209,6 +238,7 @@ series = st.fixed_dictionaries(
         "known_future": st.booleans(),
         "weekly_aggregation": st.sampled_from(["sum", "mean", "min", "max", "last"]),
         "fill": st.sampled_from(["none", "forward", "zero"]),
+        "exposure": st.just(False) | st.none(),
     },
 )
 event = st.fixed_dictionaries(

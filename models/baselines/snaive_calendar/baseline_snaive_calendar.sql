@@ -43,24 +43,47 @@ band as (
 
 ),
 
+origins as (
+
+    select * from {{ ref('snaive_calendar__origins') }}
+    where not is_backtest
+
+),
+
+shares_ahead as (
+
+    select * from {{ ref('exp_shares_ahead') }}
+
+),
+
 settings as (
 
     select * from {{ ref('stg_retail__settings') }}
 
 ),
 
--- What no last year tells is forecast as by the naive, and an ended series is 0 in both.
+-- What no last year tells is forecast as by the naive, of the sales as they were; an ended series is 0 in both.
 forecasts as (
 
     select
         naive.*,
         {{ lead_band('naive.horizon_weeks') }} as lead_band,
         cutoffs.cutoff_week_idx,
+        origins.exposure_key,
         coalesce(points.point_forecast, young.point_forecast) as own_forecast,
-        coalesce(points.point_forecast, young.point_forecast, naive.mean) as point_forecast
+        coalesce(shares_ahead.week_share, 1e0) as week_share,
+        coalesce(
+            coalesce(points.point_forecast, young.point_forecast) * coalesce(shares_ahead.week_share, 1e0), naive.mean
+        ) as point_forecast
 
     from naive
     inner join cutoffs on naive.cutoff_date = cutoffs.cutoff_date
+    left join origins on naive.cutoff_date = origins.cutoff_date
+    left join shares_ahead
+        on
+            naive.cutoff_date = shares_ahead.cutoff_date
+            and naive.item_id = shares_ahead.item_id
+            and naive.horizon_weeks = shares_ahead.horizon_weeks
     left join points
         on
             naive.cutoff_date = points.cutoff_date
@@ -85,7 +108,10 @@ joined as (
         forecasts.point_forecast,
         case
             when forecasts.own_forecast is not null and floors.error_floor > 0e0
-                then scales.error_scale * greatest(forecasts.own_forecast, floors.error_floor)
+                then
+                    forecasts.week_share
+                    * scales.error_scale
+                    * greatest(forecasts.own_forecast, floors.error_floor)
         end as error_scale,
         {% for column, _ in quantile_levels() if column != 'p50' -%}
             band.z_{{ column }},
@@ -97,7 +123,8 @@ joined as (
     cross join settings
     left join floors
         on
-            forecasts.cutoff_week_idx = floors.origin_week_idx
+            forecasts.exposure_key = floors.exposure_key
+            and forecasts.cutoff_week_idx = floors.origin_week_idx
             and forecasts.item_id = floors.item_id
     left join scales
         on

@@ -53,6 +53,7 @@ needed_alignment as (
 own as (
 
     select
+        sales_weeks.exposure_key,
         needed_alignment.seasons_back,
         needed_alignment.week_idx,
         sales_weeks.item_id,
@@ -68,20 +69,21 @@ own as (
 
     from sales_weeks
     inner join needed_alignment on sales_weeks.week_idx = needed_alignment.source_week_idx
-    group by 1, 2, 3
+    group by 1, 2, 3, 4
 
 ),
 
 department_own as (
 
     select
+        exposure_key,
         seasons_back,
         week_idx,
         department_id,
         cast(sum(reported_sales) as double) as department_sales
 
     from own
-    group by 1, 2, 3
+    group by 1, 2, 3, 4
 
 ),
 
@@ -89,6 +91,7 @@ department_own as (
 smoothed as (
 
     select
+        own.exposure_key,
         own.seasons_back,
         own.week_idx,
         own.item_id,
@@ -108,12 +111,14 @@ smoothed as (
     from own
     inner join department_own
         on
-            own.seasons_back = department_own.seasons_back
+            own.exposure_key = department_own.exposure_key
+            and own.seasons_back = department_own.seasons_back
             and own.week_idx = department_own.week_idx
             and own.department_id = department_own.department_id
     left join season_ago
         on
-            own.item_id = season_ago.item_id
+            own.exposure_key = season_ago.exposure_key
+            and own.item_id = season_ago.item_id
             and own.week_idx - 52 * own.seasons_back = season_ago.week_idx
 
 ),
@@ -121,6 +126,7 @@ smoothed as (
 final as (
 
     select
+        smoothed.exposure_key,
         smoothed.seasons_back,
         smoothed.item_id,
         smoothed.week_idx,
@@ -140,7 +146,8 @@ final as (
     from smoothed
     left join actuals
         on
-            smoothed.item_id = actuals.item_id
+            smoothed.exposure_key = actuals.exposure_key
+            and smoothed.item_id = actuals.item_id
             and smoothed.week_idx = actuals.week_idx
     where smoothed.own_sales is not null or smoothed.smoothed_sales is not null
 

@@ -29,7 +29,8 @@ final as (
     from points
     inner join floors
         on
-            points.origin_week_idx = floors.origin_week_idx
+            points.exposure_key = floors.exposure_key
+            and points.origin_week_idx = floors.origin_week_idx
             and points.item_id = floors.item_id
     where points.is_backtest and floors.error_floor > 0e0
 

@@ -31,6 +31,7 @@ followed_weeks as (
 
     select
         origins.cutoff_date,
+        origins.exposure_key,
         origins.origin_week_idx,
         spine.week_idx,
         {{ lead_band('spine.week_idx - origins.origin_week_idx') }} as lead_band,
@@ -51,13 +52,14 @@ followed_bands as (
 
     select
         cutoff_date,
+        exposure_key,
         origin_week_idx,
         lead_band,
         {{ safe_divide('sum(' ~ exact('fading') ~ ')', 'count(*)') }} as fading,
         least(1e0, 4e0 / cast(count(*) as double)) as origin_weight
 
     from followed_weeks
-    group by 1, 2, 3
+    group by 1, 2, 3, 4
 
 ),
 
@@ -74,7 +76,10 @@ series_sums as (
         sum({{ exact('base.base_sales') }}) as base_sales
 
     from base
-    inner join followed_weeks on base.week_idx = followed_weeks.week_idx
+    inner join followed_weeks
+        on
+            base.exposure_key = followed_weeks.exposure_key
+            and base.week_idx = followed_weeks.week_idx
     where base.sales is not null and base.is_reported
     group by 1, 2, 3, 4
 
@@ -115,16 +120,17 @@ compared as (
         {{ expected_growth('growth', 'followed_bands.fading') }} as expected_growth
 
     from realised
-    inner join growth
-        on
-            realised.origin_week_idx = growth.origin_week_idx
-            and realised.level = growth.level
-            and realised.level_id = growth.level_id
     inner join followed_bands
         on
             realised.cutoff_date = followed_bands.cutoff_date
             and realised.origin_week_idx = followed_bands.origin_week_idx
             and realised.lead_band = followed_bands.lead_band
+    inner join growth
+        on
+            followed_bands.exposure_key = growth.exposure_key
+            and realised.origin_week_idx = growth.origin_week_idx
+            and realised.level = growth.level
+            and realised.level_id = growth.level_id
     where growth.short_growth is not null and growth.long_growth is not null
 
 ),

@@ -20,7 +20,11 @@ spine as (
 
 origin_weeks as (
 
-    select distinct origin_week_idx from origins
+    select distinct
+        exposure_key,
+        origin_week_idx
+
+    from origins
 
 ),
 
@@ -38,6 +42,7 @@ growth_windows as (
 window_weeks as (
 
     select
+        origin_weeks.exposure_key,
         origin_weeks.origin_week_idx,
         growth_windows.n_weeks,
         growth_windows.own_weight,
@@ -55,6 +60,7 @@ window_weeks as (
 series_sums as (
 
     select
+        window_weeks.exposure_key,
         window_weeks.origin_week_idx,
         base.seasons_back,
         window_weeks.n_weeks,
@@ -66,18 +72,22 @@ series_sums as (
         sum({{ exact('base.base_sales') }}) as base_sales
 
     from base
-    inner join window_weeks on base.week_idx = window_weeks.week_idx
+    inner join window_weeks
+        on
+            base.exposure_key = window_weeks.exposure_key
+            and base.week_idx = window_weeks.week_idx
     where base.sales is not null and base.is_reported
-    group by 1, 2, 3, 4, 5, 6
+    group by 1, 2, 3, 4, 5, 6, 7
 
 ),
 
-{{ growth_parts(keys=['origin_week_idx', 'seasons_back', 'n_weeks']) }},
+{{ growth_parts(keys=['exposure_key', 'origin_week_idx', 'seasons_back', 'n_weeks']) }},
 
 level_parts as (
 
     {% for level, level_id in growth_levels() -%}
         select
+            exposure_key,
             origin_week_idx,
             seasons_back,
             '{{ level }}' as level,
@@ -86,7 +96,7 @@ level_parts as (
             max({{ 'own_weight * ' if level == 'series' }}{{ level }}_part) as growth
 
         from growth_parts
-        group by 1, 2, 3, 4, 5
+        group by 1, 2, 3, 4, 5, 6
         {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
@@ -95,6 +105,7 @@ level_parts as (
 final as (
 
     select
+        exposure_key,
         origin_week_idx,
         seasons_back,
         level,
@@ -103,7 +114,7 @@ final as (
         round(max(case when n_weeks = 13 then growth end), 9) as long_growth
 
     from level_parts
-    group by 1, 2, 3, 4
+    group by 1, 2, 3, 4, 5
 
 )
 

@@ -6,6 +6,12 @@ cutoffs as (
 
 ),
 
+exposure as (
+
+    select * from {{ ref('exp_exposure') }}
+
+),
+
 steps as (
 
     select numbers.n from (
@@ -19,6 +25,7 @@ final as (
 
     select
         cutoffs.cutoff_date,
+        coalesce(exposure.exposure_key, '') as exposure_key,
         cutoffs.cutoff_week_idx,
         cutoffs.horizon_weeks,
         cutoffs.cutoff_week_idx - 4 * steps.n as origin_week_idx,
@@ -27,6 +34,7 @@ final as (
 
     from cutoffs
     cross join steps
+    left join exposure on cutoffs.cutoff_date = exposure.cutoff_date
     where
         cutoffs.has_sales
         and (steps.n = 0 or cutoffs.cutoff_week_idx - 4 * steps.n >= 64)

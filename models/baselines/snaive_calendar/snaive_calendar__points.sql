@@ -37,6 +37,7 @@ grown as (
 
     select
         reference_weeks.cutoff_date,
+        reference_weeks.exposure_key,
         reference_weeks.origin_week_idx,
         reference_weeks.is_backtest,
         reference_weeks.item_id,
@@ -63,24 +64,28 @@ grown as (
             and reference_weeks.lead_band = multipliers.lead_band
     left join growth as chain_growth
         on
-            reference_weeks.origin_week_idx = chain_growth.origin_week_idx
+            reference_weeks.exposure_key = chain_growth.exposure_key
+            and reference_weeks.origin_week_idx = chain_growth.origin_week_idx
             and reference_weeks.seasons_back = chain_growth.seasons_back
             and chain_growth.level = 'chain'
     left join growth as store_growth
         on
-            reference_weeks.origin_week_idx = store_growth.origin_week_idx
+            reference_weeks.exposure_key = store_growth.exposure_key
+            and reference_weeks.origin_week_idx = store_growth.origin_week_idx
             and reference_weeks.seasons_back = store_growth.seasons_back
             and store_growth.level = 'store'
             and reference_weeks.store_id = store_growth.level_id
     left join growth as department_growth
         on
-            reference_weeks.origin_week_idx = department_growth.origin_week_idx
+            reference_weeks.exposure_key = department_growth.exposure_key
+            and reference_weeks.origin_week_idx = department_growth.origin_week_idx
             and reference_weeks.seasons_back = department_growth.seasons_back
             and department_growth.level = 'department'
             and reference_weeks.department_id = department_growth.level_id
     left join growth as series_growth
         on
-            reference_weeks.origin_week_idx = series_growth.origin_week_idx
+            reference_weeks.exposure_key = series_growth.exposure_key
+            and reference_weeks.origin_week_idx = series_growth.origin_week_idx
             and reference_weeks.seasons_back = series_growth.seasons_back
             and series_growth.level = 'series'
             and reference_weeks.item_id = series_growth.level_id
@@ -91,6 +96,7 @@ seasons as (
 
     select
         cutoff_date,
+        exposure_key,
         origin_week_idx,
         item_id,
         week_idx,
@@ -102,7 +108,7 @@ seasons as (
         max(case when seasons_back = 2 then grown_sales end) as two_seasons_sales
 
     from grown
-    group by 1, 2, 3, 4, 5, 6, 7
+    group by 1, 2, 3, 4, 5, 6, 7, 8
 
 ),
 
@@ -111,6 +117,7 @@ mixed as (
 
     select
         cutoff_date,
+        exposure_key,
         origin_week_idx,
         item_id,
         week_idx,
@@ -135,6 +142,7 @@ final as (
 
     select
         cutoff_date,
+        exposure_key,
         origin_week_idx,
         item_id,
         week_idx,

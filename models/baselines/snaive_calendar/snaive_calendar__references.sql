@@ -50,6 +50,7 @@ forecast_weeks as (
 
     select
         forecast_origins.cutoff_date,
+        forecast_origins.exposure_key,
         forecast_origins.origin_week_idx,
         forecast_origins.is_backtest,
         spine.week_idx,
@@ -70,6 +71,7 @@ known_base as (
 
     select
         forecast_weeks.cutoff_date,
+        forecast_weeks.exposure_key,
         forecast_weeks.origin_week_idx,
         forecast_weeks.is_backtest,
         base.seasons_back,
@@ -89,7 +91,8 @@ known_base as (
     from base
     inner join forecast_weeks
         on
-            base.week_idx = forecast_weeks.week_idx
+            base.exposure_key = forecast_weeks.exposure_key
+            and base.week_idx = forecast_weeks.week_idx
             and base.newest_source_week_idx <= forecast_weeks.origin_week_idx
     inner join series
         on
@@ -109,7 +112,10 @@ newest_trends as (
         sales_weeks.department_trend
 
     from sales_weeks
-    inner join forecast_origins on sales_weeks.week_idx = forecast_origins.origin_week_idx - 13
+    inner join forecast_origins
+        on
+            sales_weeks.exposure_key = forecast_origins.exposure_key
+            and sales_weeks.week_idx = forecast_origins.origin_week_idx - 13
     where forecast_origins.last_week_idx > forecast_origins.origin_week_idx + 39
 
 ),
@@ -119,6 +125,7 @@ final as (
 
     select
         known_base.cutoff_date,
+        known_base.exposure_key,
         known_base.origin_week_idx,
         known_base.seasons_back,
         known_base.item_id,

@@ -1,5 +1,6 @@
-{%- set before = 'over (partition by item_id order by week_idx rows between 13 preceding and 1 preceding)' -%}
-{%- set recent = 'over (partition by item_id order by week_idx rows between 25 preceding and current row)' -%}
+{%- set by_week = 'over (partition by exposure_key, item_id order by week_idx' -%}
+{%- set before = by_week ~ ' rows between 13 preceding and 1 preceding)' -%}
+{%- set recent = by_week ~ ' rows between 25 preceding and current row)' -%}
 {%- set around = 'order by week_idx rows between 13 preceding and 13 following' -%}
 
 with
@@ -10,10 +11,60 @@ sales_filled as (
 
 ),
 
+shares as (
+
+    select * from {{ ref('exp_exposure_shares') }}
+
+),
+
+origins as (
+
+    select * from {{ ref('snaive_calendar__origins') }}
+
+),
+
+-- What two cutoffs make alike is made once.
+exposures as (
+
+    select
+        exposure_key,
+        max(cutoff_date) as cutoff_date
+
+    from origins
+    group by 1
+
+),
+
+-- Sales as of a whole week; what is forecast of it is multiplied again in the end.
+whole_weeks as (
+
+    select
+        exposures.exposure_key,
+        sales_filled.item_id,
+        sales_filled.store_id,
+        sales_filled.department_id,
+        sales_filled.week_idx,
+        case
+            when shares.week_share is null then sales_filled.sales
+            else sales_filled.sales / nullif(shares.week_share, 0e0)
+        end as sales
+
+    from sales_filled
+    cross join exposures
+    left join shares
+        on
+            exposures.cutoff_date = shares.cutoff_date
+            and sales_filled.store_id = shares.store_id
+            and shares.department_id in ('', sales_filled.department_id)
+            and sales_filled.week_idx = shares.week_idx
+
+),
+
 -- The filled table has no gap, so rows are weeks.
 levels as (
 
     select
+        exposure_key,
         item_id,
         store_id,
         department_id,
@@ -22,13 +73,14 @@ levels as (
         {{ safe_divide('sum(' ~ exact('sales') ~ ') ' ~ before, 'count(sales) ' ~ before) }} as level_before,
         {{ safe_divide('sum(' ~ exact('sales') ~ ') ' ~ recent, 'count(sales) ' ~ recent) }} as recent_level
 
-    from sales_filled
+    from whole_weeks
 
 ),
 
 department_weeks as (
 
     select
+        exposure_key,
         department_id,
         week_idx,
         sum({{ exact('sales') }}) as sales,
@@ -39,7 +91,7 @@ department_weeks as (
         ) }} as week_factor
 
     from levels
-    group by 1, 2
+    group by 1, 2, 3
 
 ),
 
@@ -47,6 +99,7 @@ department_weeks as (
 departments as (
 
     select
+        exposure_key,
         department_id,
         week_idx,
         case
@@ -54,8 +107,8 @@ departments as (
             else least(greatest(coalesce(week_factor, 1e0), 0.2e0), 5e0)
         end as gap_factor,
         {{ safe_divide(
-            'sum(sales) over (partition by department_id ' ~ around ~ ')',
-            'count(sales) over (partition by department_id ' ~ around ~ ')',
+            'sum(sales) over (partition by exposure_key, department_id ' ~ around ~ ')',
+            'count(sales) over (partition by exposure_key, department_id ' ~ around ~ ')',
         ) }} as department_trend
 
     from department_weeks
@@ -77,7 +130,8 @@ known as (
     from levels
     inner join departments
         on
-            levels.department_id = departments.department_id
+            levels.exposure_key = departments.exposure_key
+            and levels.department_id = departments.department_id
             and levels.week_idx = departments.week_idx
 
 ),
@@ -85,6 +139,7 @@ known as (
 final as (
 
     select
+        exposure_key,
         item_id,
         store_id,
         department_id,
@@ -93,8 +148,8 @@ final as (
         known_sales,
         case when recent_level is not null then greatest(recent_level, 0e0) end as recent_level,
         {{ safe_divide(
-            'sum(' ~ exact('known_sales') ~ ') over (partition by item_id ' ~ around ~ ')',
-            'count(known_sales) over (partition by item_id ' ~ around ~ ')',
+            'sum(' ~ exact('known_sales') ~ ') over (partition by exposure_key, item_id ' ~ around ~ ')',
+            'count(known_sales) over (partition by exposure_key, item_id ' ~ around ~ ')',
         ) }} as trend,
         department_trend
 

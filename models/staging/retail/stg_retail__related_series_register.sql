@@ -20,6 +20,7 @@ register as (
         max(case when settings.attribute = 'weekly_aggregation' then settings.value end) as weekly_aggregation,
         max(case when settings.attribute = 'fill' then settings.value end) as fill_rule,
         max(case when settings.attribute = 'grain' then settings.value end) as series_grain,
+        max(case when settings.attribute = 'exposure' then settings.value end) = 'true' as is_exposure,
         max(case when settings.attribute = 'level' then settings.value end) as series_level,
         max(case when settings.attribute = 'position' then try_cast(settings.value as integer) end) as series_position
 
@@ -38,6 +39,7 @@ final as (
         weekly_aggregation,
         fill_rule,
         series_grain,
+        is_exposure,
         series_level,
         series_position
 

@@ -255,8 +255,13 @@ def _load(context: Context, run: RunRecord) -> str:
         if run.trained_model_id is None
         else read_trained_model(context.lake, run.trained_model_id)
     )
+    if files.has_shares_ahead:
+        need_file(files.shares_ahead, run, "export")
     forecasts = Forecasts(
-        answers=files.forecasts, items=files.inference_items, fallback=files.baseline
+        answers=files.forecasts,
+        items=files.inference_items,
+        fallback=files.baseline,
+        shares_ahead=files.shares_ahead if files.has_shares_ahead else None,
     )
     return land(context, run, forecasts, forecaster=context.forecaster.name, trained=trained)
 

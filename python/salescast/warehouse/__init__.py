@@ -153,6 +153,13 @@ class Warehouse(Protocol):
             The number of rows; the file is there without any, too.
         """
 
+    def export_shares_ahead(self, cutoff: date, to: Path) -> int:
+        """Write the shares of a whole week that weeks ahead of a cutoff have as Parquet.
+
+        Returns:
+            The number of rows; the file is there without any, too.
+        """
+
     def publish(self) -> Path:
         """Put the marts and reports where readers open them; returns the place."""
 

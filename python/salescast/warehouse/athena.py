@@ -244,14 +244,22 @@ class AthenaWarehouse:
 
     def export_closed_weeks(self, cutoff: date, to: Path) -> int:
         """Write the rows of exp_closed_weeks at a cutoff as Parquet; returns their number."""
-        table = self._table("exports", "exp_closed_weeks")
+        return self._export_weeks_ahead("exp_closed_weeks", cutoff, to)
+
+    def export_shares_ahead(self, cutoff: date, to: Path) -> int:
+        """Write the rows of exp_shares_ahead at a cutoff as Parquet; returns their number."""
+        return self._export_weeks_ahead("exp_shares_ahead", cutoff, to, week_share=pa.float64())
+
+    def _export_weeks_ahead(
+        self, relation: str, cutoff: date, to: Path, **columns: pa.DataType
+    ) -> int:
+        table = self._table("exports", relation)
         n_rows = self._export_rows(table, cutoff, "item_id, horizon_weeks", to)
         if n_rows == 0:
             # Nothing is unloaded of an empty result, and a file says that there was none.
-            columns = {"cutoff_date": pa.date32(), "item_id": pa.string()}
-            schema = pa.schema({**columns, "horizon_weeks": pa.int32()})
+            keys = {"cutoff_date": pa.date32(), "item_id": pa.string(), "horizon_weeks": pa.int32()}
             to.parent.mkdir(parents=True, exist_ok=True)
-            pq.write_table(schema.empty_table(), to)
+            pq.write_table(pa.schema({**keys, **columns}).empty_table(), to)
         return n_rows
 
     def _export_rows(self, table: str, cutoff: date, order: str, to: Path) -> int:

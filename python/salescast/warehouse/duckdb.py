@@ -292,6 +292,10 @@ class DuckDBWarehouse:
         """Write the rows of exp_closed_weeks at a cutoff as Parquet; returns their number."""
         return self._export_items("exp_closed_weeks", cutoff, to, "item_id, horizon_weeks")
 
+    def export_shares_ahead(self, cutoff: date, to: Path) -> int:
+        """Write the rows of exp_shares_ahead at a cutoff as Parquet; returns their number."""
+        return self._export_items("exp_shares_ahead", cutoff, to, "item_id, horizon_weeks")
+
     def _export_items(self, relation: str, cutoff: date, to: Path, order: str = "item_id") -> int:
         with self._open() as connection:
             return _copy(

@@ -83,6 +83,16 @@ class RunFiles:
         return self.work / "closed_weeks.parquet"
 
     @property
+    def shares_ahead(self) -> Path:
+        """What share of a whole week each week ahead has; the model forecasts whole ones."""
+        return self.work / "shares_ahead.parquet"
+
+    @property
+    def has_shares_ahead(self) -> bool:
+        """Whether the records were exported as of whole weeks; those of old batches were not."""
+        return "n_shares_ahead" in json.loads(self.manifest.read_text(encoding="utf-8"))
+
+    @property
     def fallback_items(self) -> Path:
         """The series that landed with the fallback's rows, if there are any."""
         return self.work / "fallback_items.csv"
@@ -228,6 +238,8 @@ def export_records(
             fix=f"Train a new model, or run --model {fallback} only.",
         )
     write_manifest(files.inference, files.inference_items, config=config or {})
+    with whole_file(files.shares_ahead) as part:
+        n_shares_ahead = warehouse.export_shares_ahead(cutoff, part)
     manifest = {
         "model_id": model_id,
         "cutoff_date": cutoff.isoformat(),
@@ -236,7 +248,13 @@ def export_records(
         "n_inference": n_inference,
         "features": list(encoding.features),
         "trained_model_id": trained_model_id,
+        "n_shares_ahead": n_shares_ahead,
     }
     files.manifest.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
     n_training = training.n_records if training else 0
-    return f"{n_training:,} series to train on, {n_inference:,} to forecast"
+    text = f"{n_training:,} series to train on, {n_inference:,} to forecast"
+    if n_shares_ahead:
+        text += (
+            f"; {n_shares_ahead:,} weeks ahead are more or less than whole (exports.exp_exposure)"
+        )
+    return text

@@ -34,6 +34,8 @@ class Forecasts:
         answers: Parquet with a row for each series, as `check_output` wrote it; rounded, bounded
             and put in order here.
         items: Parquet with the item_id of each series of `answers`.
+        shares_ahead: Parquet of exp_shares_ahead: `answers` are of whole weeks, and what lands is
+            their share of it; None if they are of the weeks as they are.
         fallback: Parquet of a dbt model's rows; of its series those land that the model has not
             forecast, those whose forecast is not plausible, and those that have ended (is_ended),
             whatever the model says of them.
@@ -49,6 +51,7 @@ class Forecasts:
     fallback: Path | None = None
     is_partial: bool = False
     total_bands: Path | None = None
+    shares_ahead: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse what is neither, or both."""
@@ -240,7 +243,11 @@ def _model_rows(
         return rows, parameters | {"rows": file_pattern(forecasts.rows)}
     assert forecasts.answers is not None
     parameters |= {"n": run.prediction_length, "answers": file_pattern(forecasts.answers)}
-    return _answered_rows(lower_bound), parameters
+    shares = "select null::varchar as item_id, null::integer as horizon_weeks, 1.0 as week_share"
+    if forecasts.shares_ahead is not None:
+        shares = "select item_id, horizon_weeks, week_share from read_parquet($shares)"
+        parameters |= {"shares": file_pattern(forecasts.shares_ahead)}
+    return _answered_rows(shares, lower_bound), parameters
 
 
 def _choose_fallback(
@@ -394,23 +401,25 @@ def _computed_rows(lower_bound: float | None) -> str:
     return f"select {_KEY}, {values} from read_parquet($rows)"
 
 
-def _answered_rows(lower_bound: float | None) -> str:
+def _answered_rows(shares: str, lower_bound: float | None) -> str:
     values = ", ".join(
-        f"{_landed_value(f'sorted[{n}]', lower_bound)} as {column}"
+        f"{_landed_value(f'sorted[{n}] * week_share', lower_bound)} as {column}"
         for n, column in enumerate(QUANTILE_COLUMNS, start=1)
     )
     return f"""
-        select {_KEY}, {_landed_value("mean", lower_bound)} as mean, {values}
+        select {_KEY}, {_landed_value("mean * week_share", lower_bound)} as mean, {values}
         from (
             select
                 item_id,
                 horizon_weeks,
+                coalesce(shares.week_share, 1.0::double) as week_share,
                 mean[horizon_weeks] as mean,
                 list_sort([q[horizon_weeks] for q in quantiles]) as sorted
             from read_parquet($answers)
             cross join (
                 select unnest(range(1, $n + 1))::integer as horizon_weeks
             )
+            left join ({shares}) as shares using (item_id, horizon_weeks)
         )
     """
 

@@ -60,6 +60,7 @@ class World:
     built_for: list[Cutoff] = field(default_factory=list)
     used: list[JobUsage] = field(default_factory=list)
     closed_weeks: list[dict[str, Any]] = field(default_factory=list)
+    shares_ahead: list[dict[str, Any]] = field(default_factory=list)
 
     def tick(self) -> None:
         self.ticks += 1
@@ -214,6 +215,13 @@ class FakeWarehouse:
         columns = pa.schema({"item_id": pa.string(), "horizon_weeks": pa.int32()})
         pq.write_table(pa.Table.from_pylist(self.world.closed_weeks, columns), to)
         return len(self.world.closed_weeks)
+
+    def export_shares_ahead(self, cutoff: date, to: Path) -> int:
+        self._need(cutoff)
+        self.world.work("export_shares_ahead", str(cutoff))
+        keys = {"item_id": pa.string(), "horizon_weeks": pa.int32(), "week_share": pa.float64()}
+        pq.write_table(pa.Table.from_pylist(self.world.shares_ahead, pa.schema(keys)), to)
+        return len(self.world.shares_ahead)
 
     def publish(self) -> Path:
         self.world.work("publish")

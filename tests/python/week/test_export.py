@@ -23,7 +23,7 @@ class FakeWarehouse:
     """Answers with numbers of rows, and notes what was asked."""
 
     def __init__(self, **rows: int) -> None:
-        self.rows = {"training": 5, "inference": 6, "baseline": 26, **rows}
+        self.rows = {"training": 5, "inference": 6, "baseline": 26, "shares_ahead": 0, **rows}
         self.calls: list[tuple[Any, ...]] = []
 
     def export_training(self, cutoff: date, to: Path) -> TrainingRecords:
@@ -39,6 +39,11 @@ class FakeWarehouse:
         items = [{"item_id": f"1:{n}"} for n in range(self.rows["inference"])]
         write_lines(to, reversed(items))
         return self.rows["inference"]
+
+    def export_shares_ahead(self, cutoff: date, to: Path) -> int:
+        self.calls.append(("shares_ahead", cutoff, to))
+        to.write_bytes(b"")
+        return self.rows["shares_ahead"]
 
     def export_baseline(self, relation: str, cutoff: date, to: Path) -> int:
         self.calls.append(("baseline", relation, cutoff, to))
@@ -79,6 +84,7 @@ def test_a_model_to_train_gets_both_files_and_the_map(tmp_path: Path) -> None:
         "encoding",
         "training",
         "inference",
+        "shares_ahead",
     ]
     manifest = json.loads(files.manifest.read_text())
     assert manifest["n_training"] == 5
@@ -87,7 +93,8 @@ def test_a_model_to_train_gets_both_files_and_the_map(tmp_path: Path) -> None:
         "position": [1, 2, 3, 4, 5, 6],
         "item_id": ["1:5", "1:4", "1:3", "1:2", "1:1", "1:0"],
     }
-    for path in (files.manifest, files.inference_items):
+    assert files.has_shares_ahead and files.shares_ahead.is_file()
+    for path in (files.manifest, files.inference_items, files.shares_ahead):
         assert path.parent not in (files.training.parent, files.inference.parent)
 
 
@@ -97,8 +104,13 @@ def test_a_trained_model_codes_the_records_and_nothing_is_trained(tmp_path: Path
     )
     warehouse, files = FakeWarehouse(), RunFiles(tmp_path / "run")
     export(warehouse, files, trained)
-    assert [call[0] for call in warehouse.calls] == ["inference"]
+    assert [call[0] for call in warehouse.calls] == ["inference", "shares_ahead"]
     assert warehouse.calls[0][3] == Encoding(("promotion",), tmp_path / "t1" / "categories.parquet")
+
+
+def test_weeks_ahead_that_are_not_whole_are_told(tmp_path: Path) -> None:
+    detail = export(FakeWarehouse(shares_ahead=1204), RunFiles(tmp_path / "run"))
+    assert detail.endswith("; 1,204 weeks ahead are more or less than whole (exports.exp_exposure)")
 
 
 @pytest.mark.parametrize(

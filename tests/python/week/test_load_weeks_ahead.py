@@ -1,4 +1,4 @@
-"""Loading forecasts of weeks in which a series is closed: zeros for every recipe, counted apart."""
+"""Weeks ahead: zeros in every run where a series is closed, else their share of a whole week."""
 
 from __future__ import annotations
 
@@ -119,6 +119,23 @@ def test_closed_weeks_of_a_trained_model_land_as_zeros(tmp_path: Path) -> None:
     assert values[("1:a", 2)] == {0.0}
     assert min(values[("1:a", 1)]) > 7 and min(values[("1:b", 2)]) > 7
     assert (landed.n_closed_items, landed.n_closed_weeks) == (1, 1)
+
+
+def test_answers_of_whole_weeks_land_as_the_share_of_theirs(tmp_path: Path) -> None:
+    answers, items = write_answers(tmp_path, ["1:a", "1:b"])
+    shares = tmp_path / "shares.parquet"
+    columns = {"item_id": pa.string(), "horizon_weeks": pa.int32(), "week_share": pa.float64()}
+    rows = [("1:a", 1, 0.5), ("1:a", 2, 0.0), ("1:b", 2, 1.2), ("9:other", 1, 0.5)]
+    values = [dict(zip(columns, row, strict=True)) for row in rows]
+    pq.write_table(pa.Table.from_pylist(values, pa.schema(columns)), shares)
+    made = Forecasts(answers=answers, items=items, shares_ahead=shares)
+    land(tmp_path, made, None, lower_bound=3.6)
+    landed = landed_values(tmp_path)
+    # The bound is one of the week as it is: half of p05, 7.05, is raised to it.
+    assert (min(landed[("1:a", 1)]), max(landed[("1:a", 1)])) == (3.6, 3.975)
+    assert landed[("1:a", 2)] == {3.6}
+    assert min(landed[("1:b", 1)]) == 7.05
+    assert min(landed[("1:b", 2)]) == pytest.approx(1.2 * 7.05)
 
 
 def test_a_landing_that_is_done_again_tells_the_same(tmp_path: Path) -> None:
