@@ -126,7 +126,7 @@ final as (
         case
             when share_arrays.store_id is null
                 then {{ array_part('target_arrays.target', '1', 'exported.n_weeks') }}
-            else {{ array_divided(
+            else {{ whole_week_sales(
                 array_part('target_arrays.target', '1', 'exported.n_weeks'),
                 array_part('share_arrays.week_shares', 'exported.first_week_idx + 1', 'exported.n_weeks')
             ) }}
